@@ -1,0 +1,87 @@
+"""What a service promises the platform, and what the platform hands to a service.
+
+A service is described before any process starts (`ServicePlan`) and built once in every process that runs
+a part of it (`Part`). Nothing here does anything.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina.kernel.errors import LaminaError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TCP address, bound by the platform before any process starts and shared by the workers."""
+
+    name: str
+    host: str
+    port: int
+    path: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """`count` operating-system processes that all run the service's `role`."""
+
+    role: str
+    count: int
+    listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """What a service needs from the platform: addresses and processes."""
+
+    name: str
+    listeners: tuple[Listener, ...]
+    processes: tuple[ProcessSpec, ...]
+
+
+RenderedError = tuple[int, bytes, Sequence[tuple[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An ASGI application on one of the service's listeners, and its wire shape of a known error."""
+
+    listener: str
+    app: ASGIApp
+    render_error: Callable[[LaminaError], RenderedError]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Long-running work of a process: restarted within a budget, cancelled when the process drains."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A readiness check: returns None when well, else the reason in one sentence."""
+
+    name: str
+    run: Callable[[], Awaitable[str | None]]
+
+
+async def _nothing() -> None:
+    """Release nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Everything one process runs of one service."""
+
+    endpoints: Sequence[Endpoint] = ()
+    tasks: Sequence[Task] = ()
+    checks: Sequence[Check] = ()
+    close: Callable[[], Awaitable[None]] = field(default=_nothing)

@@ -1,0 +1,77 @@
+"""The address of an external PostgreSQL: checked when it is read, shown without its passwords."""
+
+import re
+from typing import Annotated
+
+import pydantic
+
+_DSN = re.compile(
+    r"(?P<scheme>postgres(?:ql)?)://"
+    r"(?:(?P<user>[^:@/?#\s]*)(?::(?P<password>[^@/?#\s]*))?@)?"
+    r"(?P<hosts>[^@/?#\s]*)"
+    r"(?:/(?P<database>[^@/?#\s]*))?"
+    r"(?:\?(?P<query>[^@#\s]*))?"
+)
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(?P<port>\d{1,5}))?")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_MASK = "**********"
+
+
+class Dsn(pydantic.SecretStr):
+    """A DSN that shows itself without passwords; `get_secret_value()` has them."""
+
+    def _display(self) -> str:
+        return redacted(self.get_secret_value())
+
+
+def check(dsn: Dsn) -> Dsn:
+    """Hold a DSN to the form `postgresql://user:password@host:5432,host2:5432/database?sslmode=…`.
+
+    Raises:
+        ValueError: it has another form; the text holds nothing of the DSN.
+    """
+    match = _DSN.fullmatch(dsn.get_secret_value())
+    if match is None:
+        raise ValueError(
+            "should look like postgresql://user:password@host:5432/database, with / @ ? # encoded as %2F…"
+        )
+    query = _pairs(match["query"])
+    if not match["hosts"] and not query.get("host"):
+        raise ValueError("should name a host")
+    if not all(_is_host(host) for host in match["hosts"].split(",")):
+        raise ValueError("should have hosts of the form host:port, with ports up to 65535")
+    if query.get("sslmode", "prefer") not in _SSL_MODES:
+        raise ValueError(f"should have an sslmode among {', '.join(_SSL_MODES)}")
+    return dsn
+
+
+def redacted(text: str) -> str:
+    """A DSN without its passwords; a mask alone where it is not clear which part is the password."""
+    match = _DSN.fullmatch(text)
+    if match is None:
+        return _MASK
+    shown = match[0] if match["password"] is None else _without(match, "password")
+    head, mark, _ = shown.partition("?")
+    return head + mark + "&".join(_redacted_pair(pair) for pair in (match["query"] or "").split("&"))
+
+
+def _without(match: re.Match[str], group: str) -> str:
+    return match[0][: match.start(group)] + "***" + match[0][match.end(group) :]
+
+
+def _redacted_pair(pair: str) -> str:
+    name, _, _ = pair.partition("=")
+    return f"{name}=***" if "pass" in name.lower() else pair
+
+
+def _pairs(query: str | None) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in (query or "").split("&")]
+    return {name: value for name, _, value in pairs}
+
+
+def _is_host(host: str) -> bool:
+    match = _HOST.fullmatch(host)
+    return match is not None and int(match["port"] or 0) <= 65535
+
+
+CheckedDsn = Annotated[Dsn, pydantic.AfterValidator(check)]

@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, pools, named transactions with three outcomes, batching, migrations."""

@@ -1,0 +1,130 @@
+"""Many awaiting requests, one piece of work: group commit for writes, one query for many reads.
+
+Nothing waits for a timer when the worker is idle and `delay_s` is 0: a batch is whatever arrived while the
+previous one was under way.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from lamina.kernel.errors import LaminaError, Overloaded
+from lamina.kernel.storage.database import RowsRefused
+from lamina.kernel.storage.metrics import BATCH_ITEMS
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Batcher(Generic[T, R]):
+    """Collects items and hands them on in batches; every submitter gets its own result or error.
+
+    Args:
+        name: label of the batch in metrics.
+        work: turns a batch into one result (or exception) per item, in order.
+        items_max: the largest batch.
+        delay_s: how long to let company arrive before a batch starts.
+        queue_max: waiting items beyond which `submit` refuses.
+        concurrency: batches under way at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Sequence[T]], Awaitable[Sequence[R | LaminaError]]],
+        *,
+        items_max: int,
+        delay_s: float = 0.0,
+        queue_max: int = 10_000,
+        concurrency: int = 2,
+    ) -> None:
+        self._work = work
+        self._items_max = items_max
+        self._delay_s = delay_s
+        self._queue_max = queue_max
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._arrived = asyncio.Event()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._sizes = BATCH_ITEMS.labels(name)
+
+    async def submit(self, item: T) -> R:
+        """Wait for the item's result.
+
+        Raises:
+            Overloaded: too many items are waiting.
+            LaminaError: what the work said of this item, or of its whole batch.
+        """
+        if len(self._waiting) >= self._queue_max:
+            raise Overloaded
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._arrived.set()
+        return await future
+
+    async def run(self) -> None:
+        """Serve batches until cancelled; batches under way are finished first."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._arrived.wait()
+                if self._delay_s and len(self._waiting) < self._items_max:
+                    await asyncio.sleep(self._delay_s)
+                await self._slots.acquire()
+                group.create_task(self._serve(self._take()))
+
+    def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
+        """Take the next batch off the queue."""
+        count = min(self._items_max, len(self._waiting))
+        batch = [self._waiting.popleft() for _ in range(count)]
+        if not self._waiting:
+            self._arrived.clear()
+        return batch
+
+    async def _serve(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            await self._answer([entry for entry in batch if not entry[1].done()])
+        finally:
+            self._slots.release()
+
+    async def _answer(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        if not batch:
+            return
+        self._sizes.observe(len(batch))
+        try:
+            results = await self._work([item for item, _ in batch])
+        except RowsRefused as refusal:
+            await self._divide(batch, refusal)
+        except LaminaError as error:
+            _settle(batch, [error] * len(batch))
+        except BaseException as error:
+            _fail(batch, error)
+            raise
+        else:
+            _settle(batch, results)
+
+    async def _divide(self, batch: list[tuple[T, asyncio.Future[R]]], refusal: RowsRefused) -> None:
+        """One refused row must not fail its neighbours: halve until it stands alone."""
+        if len(batch) == 1:
+            _settle(batch, [refusal])
+            return
+        middle = len(batch) // 2
+        await self._answer(batch[:middle])
+        await self._answer(batch[middle:])
+
+
+def _settle(batch: Sequence[tuple[T, asyncio.Future[R]]], results: Sequence[R | LaminaError]) -> None:
+    assert len(batch) == len(results), "a batch must answer every item"
+    for (_, future), result in zip(batch, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, LaminaError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+
+def _fail(batch: Sequence[tuple[T, asyncio.Future[R]]], error: BaseException) -> None:
+    """A programming error or a cancellation: every waiting request must hear of it."""
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(LaminaError(f"The batch ended early: {type(error).__name__}"))

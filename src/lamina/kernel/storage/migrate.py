@@ -1,0 +1,154 @@
+"""Numbered, forward-only SQL migrations per service, run under one row lock.
+
+A service keeps them as `NNNN_<pre|post>_<words>.sql` beside its store. A migration that has run is never
+edited: its digest is recorded and compared. See docs/how-to/add-a-migration.md.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import asyncpg
+
+from lamina.kernel.errors import LaminaError
+from lamina.kernel.storage.database import Connection, Database
+
+_FILE = re.compile(r"(?P<number>\d{4})_(?:pre|post)_\w+\.sql")
+
+_BOOTSTRAP = """
+CREATE SCHEMA IF NOT EXISTS lamina;
+CREATE TABLE IF NOT EXISTS lamina.migration_lock (id int PRIMARY KEY);
+INSERT INTO lamina.migration_lock VALUES (1) ON CONFLICT (id) DO NOTHING;
+CREATE TABLE IF NOT EXISTS lamina.migrations (
+    service text NOT NULL,
+    number int NOT NULL,
+    name text NOT NULL,
+    digest text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (service, number)
+);
+"""
+
+
+class SchemaNewer(LaminaError):
+    """The database was written by a newer Lamina than this one."""
+
+    code = "db_schema_newer"
+    exit_code = 4
+
+    def default_hint(self) -> str:
+        """Name the two ways out."""
+        return "Install the newer lamina again, or restore a backup taken before the upgrade."
+
+
+class MigrationEdited(LaminaError):
+    """A migration that already ran is not the file this build carries."""
+
+    code = "db_migration_edited"
+    exit_code = 4
+
+    def default_hint(self) -> str:
+        """Migrations are forward only."""
+        return "Write a new migration; a migration that has run is never edited."
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of one service."""
+
+    service: str
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the text, recorded when it runs."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def load(service: str, package: str) -> list[Migration]:
+    """Read a service's migrations from its package, in order, numbered 1, 2, 3 without a gap."""
+    found: list[Migration] = []
+    for entry in resources.files(package).iterdir():
+        match = _FILE.fullmatch(entry.name)
+        if match:
+            found.append(Migration(service, int(match["number"]), entry.name, entry.read_text("utf-8")))
+    found.sort(key=lambda migration: migration.number)
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1)), (
+        f"{package}: numbering"
+    )
+    return found
+
+
+async def pending(database: Database, migrations: Iterable[Migration]) -> list[Migration]:
+    """What `migrate` would run, in order."""
+    await _bootstrap(database)
+    rows = await database.fetch("lamina.read_migrations", "SELECT service, number FROM lamina.migrations")
+    done = {(row["service"], row["number"]) for row in rows}
+    return [migration for migration in migrations if (migration.service, migration.number) not in done]
+
+
+async def migrate(database: Database, migrations: Sequence[Migration]) -> list[Migration]:
+    """Run every pending migration in one transaction under the migration lock; several processes may call it.
+
+    Raises:
+        SchemaNewer: the database knows a migration this build does not.
+        MigrationEdited: a recorded migration differs from this build's text.
+    """
+    await _bootstrap(database)
+
+    async def work(cx: Connection) -> list[Migration]:
+        await cx.execute("SELECT id FROM lamina.migration_lock WHERE id = 1 FOR UPDATE")
+        todo = await _unapplied(cx, migrations)
+        for migration in todo:
+            await cx.execute(migration.sql)
+            await cx.execute(
+                "INSERT INTO lamina.migrations (service, number, name, digest) VALUES ($1, $2, $3, $4)",
+                migration.service,
+                migration.number,
+                migration.name,
+                migration.digest,
+            )
+        return todo
+
+    return await database.run("lamina.run_migrations", work)
+
+
+async def _bootstrap(database: Database) -> None:
+    """Make the record of migrations; a concurrent first start may race us to the same statements."""
+    if await database.fetchval(
+        "lamina.find_migrations", "SELECT to_regclass('lamina.migrations') IS NOT NULL"
+    ):
+        return
+
+    async def work(cx: Connection) -> None:
+        await cx.execute(_BOOTSTRAP)
+
+    try:
+        await database.run("lamina.create_migrations", work)
+    except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError, LaminaError):
+        if not await database.fetchval(
+            "lamina.find_migrations", "SELECT to_regclass('lamina.migrations') IS NOT NULL"
+        ):
+            raise
+
+
+async def _unapplied(cx: Connection, migrations: Sequence[Migration]) -> list[Migration]:
+    known = {(migration.service, migration.number): migration for migration in migrations}
+    services = {migration.service for migration in migrations}
+    rows = await cx.fetch(
+        "SELECT service, number, digest FROM lamina.migrations WHERE service = ANY($1)", services
+    )
+    for row in rows:
+        migration = known.get((row["service"], row["number"]))
+        if migration is None:
+            raise SchemaNewer(service=row["service"], number=row["number"])
+        if migration.digest != row["digest"]:
+            raise MigrationEdited(
+                f"Migration {migration.name} of {migration.service} was edited after it ran."
+            )
+    done = {(row["service"], row["number"]) for row in rows}
+    return [migration for key, migration in known.items() if key not in done]

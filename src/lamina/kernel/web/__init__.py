@@ -1,0 +1,1 @@
+"""HTTP and websocket serving: limits, routing, middleware and the server itself; knows no service."""

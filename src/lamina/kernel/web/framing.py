@@ -1,0 +1,86 @@
+"""Refuses requests whose end two parsers could place differently; llhttp in strict mode finds most of them.
+
+Checked there: Content-Length beside Transfer-Encoding, repeated or odd lengths, a space before the colon,
+bare LF and CR, folded headers, bad chunk sizes. Checked here: what it lets through.
+"""
+
+from collections.abc import Sequence
+
+from lamina.kernel.web.respond import Header
+
+BYTES_PER_CHUNK_FREE = 16
+
+
+class Refusal(Exception):
+    """The request being parsed is refused with this status."""
+
+    def __init__(self, status: int) -> None:
+        """Keep the status."""
+        super().__init__(status)
+        self.status = status
+
+
+def check_head(version: str, headers: Sequence[Header]) -> bool:
+    """Check what llhttp does not (distribution-and-reliability.md section 14).
+
+    Args:
+        version: `1.0` or `1.1`; anything else is refused.
+        headers: names in lower case.
+
+    Returns:
+        Whether the body is chunked.
+
+    Raises:
+        Refusal: 400.
+    """
+    fields = dict(headers)
+    # Any other coding, and any on HTTP/1.0, is read differently by different proxies (RFC 9112 section 6.1).
+    coding = fields.get(b"transfer-encoding")
+    if version != "1.1" and (coding is not None or version != "1.0"):
+        raise Refusal(400)
+    if coding is not None and coding.lower() != b"chunked":
+        raise Refusal(400)
+    if b"upgrade" in fields and (coding is not None or fields.get(b"content-length", b"0") != b"0"):
+        raise Refusal(400)
+    if len(fields) < len(headers) and _repeats(_SINGLE, headers):
+        raise Refusal(400)
+    return coding is not None
+
+
+_SINGLE = frozenset({b"host", b"transfer-encoding"})
+
+
+def _repeats(names: frozenset[bytes], headers: Sequence[Header]) -> bool:
+    seen = [name for name, _ in headers if name in names]
+    return len(seen) > len(set(seen))
+
+
+def head_bytes(url: bytes, headers: Sequence[Header]) -> int:
+    """The size of a request's head, near enough for a bound."""
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+class ChunkedOverhead:
+    """Counts what a chunked body costs beside its content: chunk extensions and trailers are not free.
+
+    Every read may bring framing worth a chunk line per content byte; more than that adds to an account that
+    is bounded.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        """Start an account of `bytes_max`."""
+        self._bytes_max = bytes_max
+        self._spent = 0
+
+    def charge(self, read: int, delivered: int) -> bool:
+        """Book one piece of input.
+
+        Args:
+            read: its bytes on the wire.
+            delivered: content bytes found in it.
+
+        Returns:
+            Whether the account is overdrawn.
+        """
+        self._spent = max(0, self._spent + read - delivered * BYTES_PER_CHUNK_FREE)
+        return self._spent > self._bytes_max

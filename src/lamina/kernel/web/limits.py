@@ -1,0 +1,39 @@
+"""The bounds every listener enforces before a service sees a byte."""
+
+from dataclasses import dataclass, fields
+
+from lamina.kernel.settings.platform import HttpSettings
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds on one HTTP server; the defaults are distribution-and-reliability.md section 14.
+
+    Attributes:
+        header_timeout_s: from a request's first byte (or the connection's start) to its last header byte.
+        body_timeout_s: the longest silence while a request body is expected.
+        write_timeout_s: how long a client may leave its responses unread.
+        request_timeout_s: from the last header byte to the first response byte.
+        connections_per_address_max: open connections of one remote address, trusted proxies excepted.
+        header_bytes_max: request line and headers together; also the bound on chunked framing overhead.
+        keep_alive_s: how long an idle connection is kept between two requests.
+        ws_frame_bytes_max: one inbound websocket message, fragments together.
+        ws_queue_events_max: events a websocket subscriber may leave unread.
+        ws_ping_interval_s: between two server pings; a pong must come within the same time.
+    """
+
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 5.0
+    write_timeout_s: float = 30.0
+    request_timeout_s: float = 30.0
+    connections_per_address_max: int = 256
+    header_bytes_max: int = 65_536
+    keep_alive_s: float = 75.0
+    ws_frame_bytes_max: int = 524_288
+    ws_queue_events_max: int = 10_000
+    ws_ping_interval_s: float = 30.0
+
+    @classmethod
+    def from_settings(cls, settings: HttpSettings) -> "HttpLimits":
+        """The bounds as configured; the fields of both have the same names."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
