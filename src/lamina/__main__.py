@@ -1,0 +1,6 @@
+"""`python -m lamina`."""
+
+from lamina.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Service names and where they live: the only place that imports a service, and only when it is needed."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from lamina.kernel.contracts import ASGIApp, Part, ServicePlan
+from lamina.kernel.errors import ConfigurationError
+from lamina.kernel.settings.load import Settings
+from lamina.kernel.settings.schema import Section
+
+if TYPE_CHECKING:
+    # Commands that only need settings must not declare metrics: see kernel.observability.metrics_directory.
+    from lamina.kernel.process import Kernel
+
+_PACKAGES = {"ledger": "lamina.services.ledger"}
+
+
+class Service(Protocol):
+    """What a service's `service` module offers."""
+
+    NAME: str
+    MIGRATIONS: str
+
+    def plan(self, settings: Settings) -> ServicePlan:
+        """Addresses and processes."""
+        ...
+
+    async def prepare(self, kernel: "Kernel") -> None:
+        """Whatever must be in the database before a process starts."""
+        ...
+
+    async def build(self, kernel: "Kernel", role: str) -> Part:
+        """One process's objects."""
+        ...
+
+    def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
+        """GET endpoints of the admin listener, by their path below `/lamina/<service>/`."""
+        ...
+
+
+def names() -> Sequence[str]:
+    """Every service this build has."""
+    return tuple(_PACKAGES)
+
+
+def load(name: str) -> Service:
+    """Import a service.
+
+    Raises:
+        ConfigurationError: there is no such service in this build.
+    """
+    return cast("Service", importlib.import_module(f"{_package(name)}.service"))
+
+
+def settings_sections() -> list[type[Section]]:
+    """The settings of every service of this build, whether it runs or not."""
+    return [importlib.import_module(f"{package}.settings").SETTINGS for package in _PACKAGES.values()]
+
+
+def _package(name: str) -> str:
+    if name not in _PACKAGES:
+        services = ", ".join(_PACKAGES)
+        raise ConfigurationError(f"There is no service {name!r}", hint=f"Services of this build: {services}")
+    return _PACKAGES[name]

@@ -1,0 +1,40 @@
+"""Where words go: results to standard output, all else to standard error; colour only on a terminal."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from lamina.kernel.errors import LaminaError
+
+
+def result_console(*, color: bool) -> Console:
+    """For results."""
+    return Console(no_color=not color or None, highlight=False, soft_wrap=True)
+
+
+def message_console(*, color: bool) -> Console:
+    """For everything that is not the result."""
+    return Console(stderr=True, no_color=not color or None, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
+    """One JSON document as the result."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def render_error(error: LaminaError, *, as_json: bool, color: bool) -> None:
+    """What went wrong, where, and what to do: four parts for people, the same fields for programs."""
+    facts = {name: str(value) for name, value in error.context.items() if name != "problems"}
+    if as_json:
+        document = {"code": error.code, "detail": error.detail, "context": facts, "hint": error.hint}
+        sys.stderr.write(json.dumps({"error": document}) + os.linesep)
+        return
+    console = message_console(color=color)
+    console.print(f"error[{error.code}]: {error.detail}", style="bold red", markup=False)
+    for name, value in facts.items():
+        console.print(f"  {name:7} {value}", markup=False)
+    if error.hint:
+        console.print(f"  do      {error.hint}", markup=False)

@@ -1,0 +1,53 @@
+"""The first block of a chain: made once, adopted by later starts (distribution-and-reliability G12)."""
+
+from typing import Any
+
+import msgspec
+
+from lamina.formats import transaction as build
+from lamina.formats.signatures import KeyPair
+from lamina.kernel.clock import Clock
+from lamina.kernel.storage.database import Connection, Database
+from lamina.services.ledger.errors import ForeignChain
+from lamina.services.ledger.model.block import LedgerBlock, seal_block
+from lamina.services.ledger.model.status import Status
+from lamina.services.ledger.rules.form import parse_transaction
+from lamina.services.ledger.store import log
+
+_GENESIS_SEQ = 1
+
+
+def make_genesis(node: KeyPair, voters: list[str], timestamp: str) -> LedgerBlock:
+    """The genesis block of spec/ledger.md 1.5; it is never voted on."""
+    document = build.sign(build.genesis(node.public), [node])
+    return seal_block([parse_transaction(document)], node=node, voters=voters, timestamp=timestamp)
+
+
+async def ensure_genesis(database: Database, node: KeyPair, clock: Clock) -> bool:
+    """Begin the chain if nobody has; several processes may call it at once.
+
+    Returns:
+        Whether this call began it.
+
+    Raises:
+        ForeignChain: the chain in this database was begun by a key that is not this node's.
+    """
+
+    async def work(cx: Connection) -> bool:
+        head = await log.lock_head(cx)
+        if head.seq == 0:
+            block = make_genesis(node, [node.public], str(round(clock.time())))
+            await log.append(cx, head, block, Status.UNDECIDED)
+        return head.seq == 0
+
+    created = await database.run("ledger.create_genesis", work)
+    if not created:
+        await _check_ours(database, node)
+    return created
+
+
+async def _check_ours(database: Database, node: KeyPair) -> None:
+    genesis = (await log.read(database, _GENESIS_SEQ - 1, 1))[0]
+    document: dict[str, Any] = msgspec.json.decode(genesis.body)
+    if node.public not in document["block"]["voters"]:
+        raise ForeignChain(genesis=genesis.block_id, begun_by=document["block"]["node_pubkey"])

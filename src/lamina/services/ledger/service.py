@@ -1,0 +1,144 @@
+"""Builds the ledger; nothing else builds its objects.
+
+The way of a transaction: `api.transactions` -> `rules.form` -> `pipeline.accept` (`rules.spend`) ->
+`store.backlog` -> `pipeline.block` -> `store.log`, `store.votes`, `store.decisions` -> `feeds`.
+The way out: `api.<resource>` -> `store.<table>` -> `render`.
+"""
+
+from collections.abc import Mapping
+
+from lamina.formats import canonical_json
+from lamina.formats.signatures import KeyPair
+from lamina.kernel.contracts import ASGIApp, Check, Endpoint, Listener, Part, ProcessSpec, ServicePlan, Task
+from lamina.kernel.observability.statsd import Statsd
+from lamina.kernel.process import Kernel
+from lamina.kernel.settings.load import Settings
+from lamina.kernel.settings.platform import HttpSettings, PlatformSettings
+from lamina.kernel.storage.wakeup import Wakeups
+from lamina.kernel.web.respond import Reply
+from lamina.kernel.web.routing import Router
+from lamina.services.ledger import render
+from lamina.services.ledger.api.assets import SearchAssets
+from lamina.services.ledger.api.blocks import GetBlock, ListBlocks
+from lamina.services.ledger.api.failure import render_error
+from lamina.services.ledger.api.outputs import ListOutputs
+from lamina.services.ledger.api.rejected import ListRejected
+from lamina.services.ledger.api.root import get_api_v1, get_root
+from lamina.services.ledger.api.statuses import GetStatus
+from lamina.services.ledger.api.transactions import GetTransaction, ListTransactions, PostTransaction
+from lamina.services.ledger.api.votes import ListVotes
+from lamina.services.ledger.errors import FederationNotSupported
+from lamina.services.ledger.feeds import ValidTransactions
+from lamina.services.ledger.node import load_node
+from lamina.services.ledger.pipeline import retention
+from lamina.services.ledger.pipeline.accept import Intake
+from lamina.services.ledger.pipeline.block import BlockBuilder
+from lamina.services.ledger.pipeline.genesis import ensure_genesis
+from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
+from lamina.services.ledger.store import backlog, decisions
+
+NAME = "ledger"
+MIGRATIONS = "lamina.services.ledger.store.migrations"
+
+HTTP = "ledger.http"
+STREAM = "ledger.stream"
+STREAM_PATH = "/api/v1/streams/valid_transactions"
+
+_NOT_FOUND = Reply(404, render.failure("Not found", 404))
+_METHOD_NOT_ALLOWED = Reply(405, render.bare_failure("The method is not allowed for the requested URL."))
+
+
+def plan(settings: Settings) -> ServicePlan:
+    """Two listeners shared by the web workers, and one process that builds blocks."""
+    ledger = settings.get(LedgerSettings)
+    workers = ledger.workers or settings.get(PlatformSettings).worker_count
+    return ServicePlan(
+        name=NAME,
+        listeners=(
+            Listener(HTTP, *http_address(settings)),
+            Listener(STREAM, *stream_address(settings), path=STREAM_PATH),
+        ),
+        processes=(ProcessSpec("web", workers, (HTTP, STREAM)), ProcessSpec("pipeline", 1)),
+    )
+
+
+async def prepare(kernel: Kernel) -> None:
+    """Check what must hold before any process starts, and begin the chain if nobody has.
+
+    Raises:
+        FederationNotSupported: the keyring names other nodes.
+        FormatError: this build would hash other bytes than the ledger's.
+        ForeignChain, KeypairNotFoundException: see there.
+    """
+    canonical_json.self_test()
+    if kernel.settings.get(LedgerSettings).keyring:
+        raise FederationNotSupported
+    await ensure_genesis(kernel.database, load_node(kernel.settings), kernel.clock)
+
+
+async def build(kernel: Kernel, role: str) -> Part:
+    """The objects of one process."""
+    node = load_node(kernel.settings)
+    ledger = kernel.settings.get(LedgerSettings)
+    statsd = Statsd(ledger.graphite_host)
+    if role == "pipeline":
+        return _pipeline(kernel, node, ledger, statsd)
+    return _web(kernel, node, ledger, statsd)
+
+
+def _pipeline(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) -> Part:
+    wakeups = Wakeups(kernel.database, (backlog.CHANNEL,))
+    builder = BlockBuilder(kernel.database, wakeups, node, ledger, clock=kernel.clock, statsd=statsd)
+    return Part(
+        tasks=(
+            Task("ledger.wakeups", wakeups.run),
+            Task("ledger.blocks", builder.run),
+            Task("ledger.retention", lambda: retention.run(kernel.database, ledger)),
+        ),
+        checks=(Check("database", kernel.database.check),),
+    )
+
+
+def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) -> Part:
+    http = kernel.settings.get(HttpSettings)
+    wakeups = Wakeups(kernel.database, (decisions.CHANNEL,))
+    intake = Intake(kernel.database, node, ledger)
+    one = GetTransaction(kernel.database)
+    feed = ValidTransactions(kernel.database, wakeups, ledger, queue_events_max=http.ws_queue_events_max)
+    router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
+    streams = stream_url(kernel.settings)
+    router.add("/", {"GET": get_root(node.public, ledger.keyring, streams)})
+    router.add("/api/v1", {"GET": get_api_v1(streams)})
+    router.add(
+        "/api/v1/transactions",
+        {"GET": ListTransactions(kernel.database, ledger), "POST": PostTransaction(intake, ledger, statsd)},
+    )
+    router.add("/api/v1/transactions/{id}", {"GET": one})
+    router.add("/api/v1/outputs", {"GET": ListOutputs(kernel.database, ledger)})
+    router.add("/api/v1/statuses", {"GET": GetStatus(kernel.database, ledger)})
+    router.add("/api/v1/assets", {"GET": SearchAssets(kernel.database, ledger)})
+    router.add("/api/v1/blocks", {"GET": ListBlocks(kernel.database, ledger)})
+    router.add("/api/v1/blocks/{id}", {"GET": GetBlock(kernel.database)})
+    router.add("/api/v1/votes", {"GET": ListVotes(kernel.database, ledger)})
+    return Part(
+        endpoints=(Endpoint(HTTP, router, render_error), Endpoint(STREAM, _stream(feed), render_error)),
+        tasks=(
+            Task("ledger.wakeups", wakeups.run),
+            Task("ledger.accept", intake.run),
+            Task("ledger.read", one.run),
+            Task("ledger.stream", feed.run),
+        ),
+        checks=(Check("database", kernel.database.check),),
+    )
+
+
+def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
+    """What operators may ask: the recorded ends of transactions that were accepted and then refused."""
+    return {"rejected": ListRejected(kernel.database)}
+
+
+def _stream(feed: ValidTransactions) -> ASGIApp:
+    """The event stream's own listener knows one path."""
+    router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
+    router.add_websocket(STREAM_PATH, feed.serve)
+    return router

@@ -1,0 +1,42 @@
+"""Blocks of the log by id, and which blocks hold a transaction."""
+
+from lamina.kernel.storage.database import Database
+from lamina.services.ledger.model.status import Status
+
+
+async def find(database: Database, block_id: str) -> bytes | None:
+    """A block's canonical bytes, whatever its status."""
+    return await database.fetchval(
+        "ledger.find_block", "SELECT body FROM ledger.log WHERE block_id = $1", block_id
+    )
+
+
+async def find_status(database: Database, block_id: str) -> Status | None:
+    """A block's status; None when it is not in the log."""
+    row = await database.fetchrow(
+        "ledger.find_block_status",
+        """
+        SELECT coalesce(d.status, 0) AS status
+          FROM ledger.log l LEFT JOIN ledger.decisions d USING (block_id) WHERE l.block_id = $1
+        """,
+        block_id,
+    )
+    return None if row is None else Status(row["status"])
+
+
+async def list_containing(database: Database, tx_id: str, status: Status | None) -> list[str]:
+    """Ids of the blocks that hold a transaction, in log order; all statuses where none is asked for."""
+    rows = await database.fetch(
+        "ledger.list_blocks",
+        """
+        SELECT l.seq, l.block_id FROM ledger.log l
+          JOIN (SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status IN (0, 1)
+                UNION ALL
+                SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status = 2) t USING (seq)
+         WHERE $2::smallint IS NULL OR t.status = $2
+         ORDER BY l.seq
+        """,
+        bytes.fromhex(tx_id),
+        None if status is None else int(status),
+    )
+    return [row["block_id"] for row in rows]

@@ -1,0 +1,1 @@
+"""The ledger's numbered SQL, in its schema `ledger`."""

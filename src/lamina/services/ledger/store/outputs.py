@@ -1,0 +1,42 @@
+"""Which outputs name a key, and which of them are spent (spec/ledger.md 3.6; statuses of 5.6, LAMINA)."""
+
+from collections.abc import Sequence
+
+from lamina.kernel.storage.database import Database
+from lamina.services.ledger.model.transaction import Outpoint
+
+_LIST = """
+SELECT o.seq, o.position, o.output_index, o.tx_id FROM ledger.owners o
+ WHERE o.public_key = $1 AND (o.seq, o.position, o.output_index) > ($2, $3, $4)
+   AND ($5::boolean IS NULL OR $5 = EXISTS (
+       SELECT FROM ledger.claims c
+        WHERE c.input_tx_id = o.tx_id AND c.input_index = o.output_index AND c.status IN (0, 1)))
+ ORDER BY o.seq, o.position, o.output_index
+ LIMIT $6
+"""
+
+Place = tuple[int, int, int]
+START: Place = (0, -1, -1)
+
+
+async def page(
+    database: Database, public_key: bytes, *, spent: bool | None, after: Place, limit: int
+) -> tuple[Sequence[Outpoint], Place]:
+    """One page of a key's outputs in chain order.
+
+    Args:
+        database: the reader.
+        public_key: 32 raw bytes.
+        spent: only spent, only unspent, or (None) both; spends that only wait in the backlog do not count.
+        after: the place the previous page ended at, `START` for the first.
+        limit: rows of a page.
+
+    Returns:
+        The outputs and the place to go on from.
+    """
+    rows = await database.fetch("ledger.page_outputs", _LIST, public_key, *after, spent, limit)
+    if not rows:
+        return [], after
+    last = rows[-1]
+    outputs = [Outpoint(row["tx_id"].hex(), row["output_index"]) for row in rows]
+    return outputs, (last["seq"], last["position"], last["output_index"])
