@@ -68,7 +68,7 @@ class Router:
         if len(names) > 1:
             raise ValueError(f"{template}: one parameter at most")
         table = _method_table(endpoints)
-        allow = (b"allow", ", ".join(sorted(table)).encode())
+        allow = (b"allow", ", ".join(sorted({*table, "OPTIONS"})).encode())
         table.setdefault("OPTIONS", _Options(allow))
         refusal = self._method_not_allowed.with_headers(allow)
         if not names:

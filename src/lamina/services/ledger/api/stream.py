@@ -11,24 +11,36 @@ async def stream_array(send: Send, pages: AsyncIterator[Sequence[bytes]]) -> Non
     """Send a JSON list whose documents arrive page by page.
 
     The first page is read before the first byte is sent, so that a failing database is still a clean error;
-    one page is one ordinary response.
+    a list of one page is an ordinary response.
     """
-    first = await anext(pages, ())
-    second = await anext(pages, None)
-    if second is None:
-        await json_response(send, 200, render.array(first) + b"\n")
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": [JSON_TYPE]})
-    await _send_part(send, b"[" + b", ".join(first))
-    await _send_part(send, _continued(second))
+    parts = _Parts(send)
+    held: Sequence[bytes] | None = None
     async for page in pages:
-        await _send_part(send, _continued(page))
-    await send({"type": "http.response.body", "body": b"]\n"})
+        if held is not None:
+            await parts.send(held)
+        held = page
+    await parts.end(held or ())
 
 
-def _continued(page: Sequence[bytes]) -> bytes:
-    return b"".join(b", " + document for document in page)
+class _Parts:
+    """The pieces of one list; headers go out with the first."""
 
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._opening = b"["
 
-async def _send_part(send: Send, part: bytes) -> None:
-    await send({"type": "http.response.body", "body": part, "more_body": True})
+    async def send(self, page: Sequence[bytes]) -> None:
+        """A page that is not the last."""
+        if self._opening == b"[":
+            await self._send({"type": "http.response.start", "status": 200, "headers": [JSON_TYPE]})
+        body = self._opening + b", ".join(page)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self._opening = b", "
+
+    async def end(self, page: Sequence[bytes]) -> None:
+        """The last page."""
+        if self._opening == b"[":
+            await json_response(self._send, 200, render.array(page) + b"\n")
+            return
+        tail = self._opening + b", ".join(page) if page else b""
+        await self._send({"type": "http.response.body", "body": tail + b"]\n"})
