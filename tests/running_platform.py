@@ -1,8 +1,10 @@
 """A real Lamina for tests: a process of its own, on free ports, reached only through its public doors."""
 
+import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -11,9 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import httpx
 
 READY_TIMEOUT_S = 60.0
@@ -21,7 +26,7 @@ _DEFAULT_PORTS = (9984, 9985, 8088)
 
 
 def free_port_offset() -> int:
-    """An offset at which every default port is free now; spread by process id so that parallel runs differ."""
+    """An offset at which every default port is free now; spread by process so that parallel runs differ."""
     for attempt in range(200):
         offset = 10_000 + (os.getpid() * 37 + attempt * 101) % 40_000
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
@@ -40,13 +45,28 @@ def _is_free(port: int) -> bool:
 
 @contextlib.contextmanager
 def open_directory() -> Iterator[Path]:
-    """A directory that PostgreSQL's account can reach when the tests run as root (pytest's own is private)."""
+    """A directory that PostgreSQL's account can reach when tests run as root (pytest's own is private)."""
     directory = Path(tempfile.mkdtemp(prefix="lamina-test-"))
     directory.chmod(0o755)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def fresh_database(server: str) -> str:
+    """Make an empty database on an external server; returns its DSN."""
+    name = f"lamina_{secrets.token_hex(6)}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as thread:  # the caller may be inside an event loop
+        thread.submit(asyncio.run, create()).result()
+    parts = urlsplit(server)
+    return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 class RunningPlatform:
@@ -61,6 +81,8 @@ class RunningPlatform:
         self._environment = environment or {}
         self._args = tuple(args)
         self.process: subprocess.Popen[bytes] | None = None
+        server = os.environ.get("LAMINA_TEST_DSN")
+        self.dsn = None if server is None else fresh_database(server)
 
     @property
     def url(self) -> str:
@@ -87,8 +109,8 @@ class RunningPlatform:
         ]
 
     def environment(self) -> dict[str, str]:
-        """The tests' environment without anything that would configure Lamina, then what this platform needs."""
-        dsn = os.environ.get("LAMINA_TEST_DSN")
+        """The tests' environment less whatever would configure Lamina, then what this platform needs."""
+        dsn = self.dsn
         clean = {
             k: v for k, v in os.environ.items() if not k.startswith(("LAMINA_", "BIGCHAINDB_", "PROMETHEUS_"))
         }

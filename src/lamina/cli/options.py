@@ -1,18 +1,22 @@
-"""The global options, and the settings they lead to."""
+"""The global options, and the settings they lead to.
+
+Nothing heavy is imported until a command runs: every command's help passes through here.
+"""
 
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from lamina.app import registry
-from lamina.kernel.observability import logs
-from lamina.kernel.observability.redaction import register_settings
-from lamina.kernel.settings.load import Settings, clear_secrets, load
-from lamina.kernel.settings.platform import KERNEL_SECTIONS, LogSettings
+from lamina.kernel.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lamina.kernel.settings.load import Settings
+    from lamina.kernel.settings.schema import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +38,23 @@ class GlobalOptions:
         *,
         legacy_service: str | None = None,
         legacy_file: Path | None = None,
-    ) -> Settings:
+        fallbacks: Mapping[str, object] | None = None,
+    ) -> "Settings":
         """Load every source, these options as flags on top.
 
         Args:
             flags: more flags by key; None means not given.
             legacy_service: the service whose original's variables count.
             legacy_file: the original's JSON file.
+            fallbacks: what the original's configuration says of other sections; everything else wins.
 
         Raises:
             ConfigurationError: with every problem found.
         """
-        sections = (*KERNEL_SECTIONS, *registry.settings_sections())
+        from lamina.kernel.observability.redaction import register_settings
+        from lamina.kernel.settings.load import clear_secrets, load
+
+        sections = all_sections()
         settings = load(
             sections,
             environ=os.environ,
@@ -53,14 +62,27 @@ class GlobalOptions:
             flags={**self._flags(), **(flags or {})},
             legacy_service=legacy_service,
             legacy_file=legacy_file,
+            fallbacks=fallbacks,
         )
         clear_secrets(sections, os.environ)
         register_settings(settings)
         return settings
 
-    def start_logging(self, settings: Settings) -> None:
-        """Log to standard error as configured."""
-        logs.configure(settings.get(LogSettings), service="lamina", stream=sys.stderr)
+    def start_logging(self, settings: "Settings") -> None:
+        """Log to standard error and to files as configured.
+
+        Raises:
+            ConfigurationError: a log file cannot be opened.
+        """
+        from lamina.kernel.observability import logs
+        from lamina.kernel.settings.platform import LogSettings
+
+        try:
+            logs.configure(settings.get(LogSettings), service="lamina", stream=sys.stderr)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the log file {error.filename} cannot be opened: {error.strerror}"
+            ) from None
 
     def _flags(self) -> dict[str, object]:
         level = {-1: "warning", 0: None}.get(max(-1, self.verbosity), "debug")
@@ -70,6 +92,14 @@ class GlobalOptions:
             "log.format": self.log_format,
             "log.level": level,
         }
+
+
+def all_sections() -> "tuple[type[Section], ...]":
+    """The settings of the kernel and of every service."""
+    from lamina.app import registry
+    from lamina.kernel.settings.platform import KERNEL_SECTIONS
+
+    return (*KERNEL_SECTIONS, *registry.settings_sections())
 
 
 def options_of(context: typer.Context) -> GlobalOptions:

@@ -3,20 +3,25 @@
 import json
 import os
 import sys
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from lamina.kernel.errors import LaminaError
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def result_console(*, color: bool) -> Console:
+
+def result_console(*, color: bool) -> "Console":
     """For results."""
+    from rich.console import Console
+
     return Console(no_color=not color or None, highlight=False, soft_wrap=True)
 
 
-def message_console(*, color: bool) -> Console:
+def message_console(*, color: bool) -> "Console":
     """For everything that is not the result."""
+    from rich.console import Console
+
     return Console(stderr=True, no_color=not color or None, highlight=False, soft_wrap=True)
 
 

@@ -3,14 +3,11 @@
 import time
 from typing import Annotated, Any
 
-import httpx
 import typer
-from rich.table import Table
 
 from lamina.cli.options import GlobalOptions, options_of
 from lamina.cli.output import print_json, result_console
 from lamina.kernel.errors import DependencyUnreachable
-from lamina.kernel.settings.platform import AdminSettings, shifted
 
 POLL_S = 0.2
 REQUEST_TIMEOUT_S = 5.0
@@ -47,6 +44,8 @@ def command(
 
 def admin_url(options: GlobalOptions) -> str:
     """Where the running platform's admin listener should be."""
+    from lamina.kernel.settings.platform import AdminSettings, shifted
+
     settings = options.settings()
     admin = settings.get(AdminSettings)
     port = shifted(admin.port, settings, origin=settings.origin("admin", "port"))
@@ -54,6 +53,8 @@ def admin_url(options: GlobalOptions) -> str:
 
 
 def _ask_until_ready(url: str, wait_s: float) -> dict[str, Any]:
+    import httpx
+
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -69,6 +70,8 @@ def _ask_until_ready(url: str, wait_s: float) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any], options: GlobalOptions) -> None:
+    from rich.table import Table
+
     console = result_console(color=options.color)
     state = "ready" if document["ready"] else "not ready"
     console.print(f"Lamina {document['version']}: {state}, up {document['uptime_s']:.0f} s", markup=False)

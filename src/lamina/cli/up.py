@@ -5,16 +5,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
 
 from lamina.cli.options import GlobalOptions, options_of
 from lamina.cli.output import print_json, result_console
-from lamina.kernel.observability import metrics_directory
-from lamina.kernel.settings.load import Settings
-from lamina.kernel.settings.platform import PlatformSettings
 
 if TYPE_CHECKING:
     from lamina.app.state import PlatformState
+    from lamina.kernel.settings.load import Settings
 
 
 def command(
@@ -27,21 +24,32 @@ def command(
 
     Example: lamina --data-dir /srv/lamina up
     """
+    from lamina.kernel.settings.platform import PlatformSettings
+
     options = options_of(context)
     chosen = None if services is None else [name.strip() for name in services.split(",") if name.strip()]
     settings = options.settings({"platform.services": chosen})
     run(settings, settings.get(PlatformSettings).services, options)
 
 
-def run(settings: Settings, services: Sequence[str], options: GlobalOptions) -> None:
+def run(settings: "Settings", services: Sequence[str], options: GlobalOptions) -> None:
     """Run services in the foreground until a signal stops them."""
+    import uvloop
+
+    from lamina.kernel.observability import metrics_directory
+    from lamina.kernel.settings.platform import PlatformSettings
+
     options.start_logging(settings)
     data_dir = settings.get(PlatformSettings).data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     metrics_directory.prepare(data_dir / "run" / "metrics")
     # Only now may anything be imported that declares a metric.
     platform = import_module("lamina.app.platform").Platform(settings, services)
-    uvloop.run(platform.run(lambda state: announce(state, options)))
+
+    def ready(state: "PlatformState") -> None:
+        announce(state, options)
+
+    uvloop.run(platform.run(ready))
 
 
 def announce(state: "PlatformState", options: GlobalOptions) -> None:

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 import structlog
@@ -109,7 +109,7 @@ class Database:
             DatabaseUnavailable: nothing answers at the DSN, or it refuses us.
         """
         try:
-            pool = await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
                 options.dsn,
                 min_size=1,
                 max_size=options.connections_max,
@@ -229,20 +229,26 @@ class Database:
         def heard(_connection: object, _pid: int, channel: str, _payload: object) -> None:
             hear(channel)
 
-        connection.add_termination_listener(lambda _connection: lost())
+        def ended(_connection: object) -> None:
+            lost()
+
+        connection.add_termination_listener(ended)
         for channel in channels:
             await connection.add_listener(channel, heard)
         return connection
 
     async def _acquire(self) -> Connection:
         try:
-            return await self._pool.acquire(timeout=self._options.acquire_timeout_s)
+            acquired: object = await self._pool.acquire(  # pyright: ignore[reportUnknownMemberType]
+                timeout=self._options.acquire_timeout_s
+            )
         except (*_LOST, asyncpg.PostgresError) as failure:
             raise unavailable(failure) from failure
+        return cast("Connection", acquired)
 
     async def _release(self, connection: Connection) -> None:
         try:
-            await self._pool.release(connection)
+            await self._pool.release(connection)  # pyright: ignore[reportUnknownMemberType]
         except (*_LOST, asyncpg.PostgresError):
             connection.terminate()
 

@@ -83,11 +83,24 @@ def load(service: str, package: str) -> list[Migration]:
     return found
 
 
+async def recorded(database: Database) -> dict[tuple[str, int], str]:
+    """Which migrations this database says it has had: (service, number) to name; nothing is written."""
+    if not await _is_bootstrapped(database):
+        return {}
+    rows = await database.fetch(
+        "lamina.read_migrations", "SELECT service, number, name FROM lamina.migrations"
+    )
+    return {(row["service"], row["number"]): row["name"] for row in rows}
+
+
+async def forget(cx: Connection, service: str) -> None:
+    """Forget that a service's migrations ran, in the transaction that drops what they made."""
+    await cx.execute("DELETE FROM lamina.migrations WHERE service = $1", service)
+
+
 async def pending(database: Database, migrations: Iterable[Migration]) -> list[Migration]:
     """What `migrate` would run, in order."""
-    await _bootstrap(database)
-    rows = await database.fetch("lamina.read_migrations", "SELECT service, number FROM lamina.migrations")
-    done = {(row["service"], row["number"]) for row in rows}
+    done = await recorded(database)
     return [migration for migration in migrations if (migration.service, migration.number) not in done]
 
 
@@ -119,9 +132,7 @@ async def migrate(database: Database, migrations: Sequence[Migration]) -> list[M
 
 async def _bootstrap(database: Database) -> None:
     """Make the record of migrations; a concurrent first start may race us to the same statements."""
-    if await database.fetchval(
-        "lamina.find_migrations", "SELECT to_regclass('lamina.migrations') IS NOT NULL"
-    ):
+    if await _is_bootstrapped(database):
         return
 
     async def work(cx: Connection) -> None:
@@ -130,10 +141,14 @@ async def _bootstrap(database: Database) -> None:
     try:
         await database.run("lamina.create_migrations", work)
     except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError, LaminaError):
-        if not await database.fetchval(
-            "lamina.find_migrations", "SELECT to_regclass('lamina.migrations') IS NOT NULL"
-        ):
+        if not await _is_bootstrapped(database):
             raise
+
+
+async def _is_bootstrapped(database: Database) -> bool:
+    return await database.fetchval(
+        "lamina.find_migrations", "SELECT to_regclass('lamina.migrations') IS NOT NULL"
+    )
 
 
 async def _unapplied(cx: Connection, migrations: Sequence[Migration]) -> list[Migration]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lamina.formats import base58, signatures
 from lamina.formats.canonical_json import encode
@@ -78,7 +78,7 @@ def is_well_formed(vote: Mapping[str, Any]) -> bool:
     """The vote schema of spec/ledger.md 1.6."""
     if set(vote) != {"node_pubkey", "signature", "vote"} or not isinstance(vote["vote"], dict):
         return False
-    statement: dict[str, Any] = vote["vote"]
+    statement = cast("dict[str, Any]", vote["vote"])
     return (
         set(statement) == _STATEMENT
         and _matches(_HASH, statement["voting_for_block"])

@@ -5,7 +5,7 @@ answer as the original's did.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import jsonschema_rs
@@ -139,12 +139,12 @@ def check(document: object) -> dict[str, Any]:
         SchemaValidationError: worded as jsonschema 2.5.1 words its first error.
     """
     if isinstance(document, dict):
-        shape: dict[str, Any] = document  # pyright: ignore[reportUnknownVariableType]
+        shape = cast("dict[str, Any]", document)
         gate = _gates.get(shape.get("operation", "")) if isinstance(shape.get("operation"), str) else None
         if gate is not None and _passes(gate, shape):
             return shape
     _explain(document)
-    return document  # pyright: ignore[reportReturnType] - only an object passes the common schema
+    return cast("dict[str, Any]", document)
 
 
 def _passes(gate: jsonschema_rs.Draft4Validator, document: dict[str, Any]) -> bool:
@@ -158,8 +158,8 @@ def _passes(gate: jsonschema_rs.Draft4Validator, document: dict[str, Any]) -> bo
 def _stand_ins(document: dict[str, Any]) -> dict[str, Any]:
     stand_ins: dict[str, Any] = {}
     asset, metadata = document.get("asset"), document.get("metadata")
-    if isinstance(asset, dict) and isinstance(asset.get("data"), dict):  # pyright: ignore[reportUnknownMemberType]
-        stand_ins["asset"] = {**asset, "data": {}}
+    if isinstance(asset, dict) and isinstance(cast("dict[str, Any]", asset).get("data"), dict):
+        stand_ins["asset"] = {**cast("dict[str, Any]", asset), "data": {}}
     if isinstance(metadata, dict) and metadata:
         stand_ins["metadata"] = {"": None}
     return stand_ins
@@ -180,7 +180,7 @@ def _explain(document: object) -> None:
 
 
 def _raise_first_error(schema: dict[str, Any], document: object) -> None:
-    for error in jsonschema.Draft4Validator(schema).iter_errors(document):  # pyright: ignore
+    for error in jsonschema.Draft4Validator(schema).iter_errors(document):  # pyright: ignore[reportUnknownMemberType, reportArgumentType]
         raise SchemaValidationError(_wording(error))
 
 

@@ -1,0 +1,68 @@
+# Every task of the project. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# The newest Python that Lamina supports and this machine has.
+PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11; do command -v python$$v && exit; done; echo python3)
+BIN := .venv/bin
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+.PHONY: help start test test-external lint types floors fmt check bench soak lock clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+start: .venv/runtime ## Run the whole platform on the embedded PostgreSQL (LAMINA_DATA_DIR, LAMINA_PORT_OFFSET)
+	$(BIN)/lamina up
+
+test: .venv/dev ## Run all tests on the embedded PostgreSQL
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-external: .venv/dev ## Run the same tests on an external PostgreSQL 15+ (LAMINA_TEST_DSN, else Debian's is started)
+	$(BIN)/python -m tests.external $(PYTEST_ARGS)
+
+lint: .venv/dev ## Style and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/dev ## Types, strict
+	$(BIN)/basedpyright
+
+floors: .venv/dev ## Import rules between the rooms
+	$(BIN)/lint-imports
+
+fmt: .venv/dev ## Format and apply safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: lint types floors test ## Everything a change must pass
+
+bench: .venv/dev ## Measure the ledger against its floor; writes docs/benchmarks.md
+	$(BIN)/python -m bench.ledger
+
+soak: .venv/dev ## Half load for 30 minutes; memory must stay flat
+	$(BIN)/python -m bench.ledger.soak
+
+lock: ## Resolve dependencies anew into the lock files (needs uv)
+	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header --no-annotate -q -o requirements.lock
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate -q -o requirements-dev.lock
+
+clean: ## Remove the environment and caches; data directories are left alone
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache build dist
+
+# The environment, exactly as locked. Each stamp stands for "installed from this lock file".
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Lamina needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 start"; exit 1; }
+	$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "This Python cannot make environments. On Debian: apt install python3-venv"; exit 1; }
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/pyvenv.cfg
+	@if [ -f .venv/dev ] && [ .venv/dev -nt requirements.lock ]; then :; else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml | .venv/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
