@@ -40,10 +40,11 @@ def admin_token(settings: Settings) -> str:
     configured = settings.get(AdminSettings).token
     if configured is not None:
         return configured.get_secret_value()
-    path = settings.get(PlatformSettings).data_dir / TOKEN_FILE
+    platform = settings.get(PlatformSettings)
+    path = platform.data_dir / TOKEN_FILE
     if not path.exists():
         create_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
-    token = read_secret(path).decode().strip()
+    token = read_secret(path, allow_readable=platform.allow_readable_secrets).decode().strip()
     if not token:
         raise SecretFileError(f"{path} is empty", hint=f"Remove it; a new one is made: rm {path}")
     register_secret(token)

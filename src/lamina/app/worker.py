@@ -15,6 +15,7 @@ from lamina.kernel.clock import SystemClock
 from lamina.kernel.contracts import Check, Endpoint, Part
 from lamina.kernel.observability import logs
 from lamina.kernel.observability.access import AccessLog
+from lamina.kernel.observability.redaction import register_settings
 from lamina.kernel.observability.rotating import RotatingFile
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
@@ -48,7 +49,9 @@ async def run(name: str, channel_fd: int) -> None:
         return
     service = registry.load(brief["service"])
     settings = Settings.restore((*KERNEL_SECTIONS, *registry.settings_sections()), brief["settings"])
+    register_settings(settings)
     logs.configure(settings.get(LogSettings), service=service.NAME, stream=sys.stderr)
+    logs.capture_uncaught()
     stop = stop_on_signals()
     database = await Database.connect(
         PoolOptions.of(settings.get(PostgresSettings), brief["dsn"], application=f"lamina {name}")

@@ -123,9 +123,12 @@ def _opened(path: Path, *, allow_readable: bool) -> Generator[BinaryIO]:
         descriptor = _open_trusted(path)
     except OSError as error:
         raise SecretFileError(f"{path} cannot be read: {error.strerror}", hint=f"Check {path}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_status(path, os.fstat(descriptor), allow_readable=allow_readable)
-        yield file
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
 def _open_trusted(path: Path) -> int:

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
@@ -39,8 +40,11 @@ def configure(settings: LogSettings, *, service: str, stream: TextIO) -> None:
     """
     handlers = [_EventHandler(stream, service, _renderer(settings, stream))]
     if settings.file is not None:
-        file = RotatingFile(settings.file, bytes_max=settings.rotate_bytes, keep=settings.rotate_keep)
-        handlers.append(_EventHandler(_Lines(file), service, _as_json))
+        handlers.append(_file_handler(settings, settings.file, service))
+        _part_levels(settings, *handlers)
+    if settings.error_file is not None:
+        handlers.append(_file_handler(settings, settings.error_file, service))
+        handlers[-1].setLevel(logging.ERROR)
     _replace_handlers(handlers)
     _set_levels(settings)
     structlog.configure(
@@ -97,6 +101,18 @@ class _Lines:
         self._file.close()
 
 
+def _file_handler(settings: LogSettings, path: Path, service: str) -> _EventHandler:
+    file = RotatingFile(path, bytes_max=settings.rotate_bytes, keep=settings.rotate_keep)
+    return _EventHandler(_Lines(file), service, _as_json)
+
+
+def _part_levels(settings: LogSettings, terminal: _EventHandler, file: _EventHandler) -> None:
+    """Give terminal and file levels of their own; `log.levels` then cannot go below them."""
+    if settings.file_level is not None:
+        terminal.setLevel(settings.level.upper())
+        file.setLevel(settings.file_level.upper())
+
+
 def _replace_handlers(handlers: list[_EventHandler]) -> None:
     root = logging.getLogger()
     for handler in root.handlers[:]:
@@ -112,7 +128,10 @@ def _set_levels(settings: LogSettings) -> None:
         logging.getLogger(name).setLevel(logging.NOTSET)
     _levelled.clear()
     _levelled.update(settings.levels)
-    logging.getLogger().setLevel(settings.level.upper())
+    numbers = logging.getLevelNamesMapping()
+    of_file = settings.file_level if settings.file is not None else None
+    lowest = min(numbers[level.upper()] for level in (settings.level, of_file or settings.level))
+    logging.getLogger().setLevel(lowest)
     for name, level in settings.levels.items():
         logging.getLogger(name).setLevel(level.upper())
 

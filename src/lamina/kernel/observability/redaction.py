@@ -39,8 +39,8 @@ class _KnownSecrets:
         self._values: tuple[str, ...] = ()
 
     def add(self, value: str) -> None:
-        forms = {value, urllib.parse.quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1]}
-        known = forms.union(self._values)
+        in_url = urllib.parse.quote(value, safe="", errors="surrogatepass")
+        known = {value, in_url, json.dumps(value)[1:-1], repr(value)[1:-1], *self._values}
         self._values = tuple(
             sorted((each for each in known if len(each) >= SECRET_CHARACTERS_MIN), key=len)[::-1]
         )

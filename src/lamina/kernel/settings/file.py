@@ -29,16 +29,21 @@ def read_file(known: Mapping[str, Setting], path: Path) -> Layer:
     """
     text = _text(path)
     lines = _lines(text)
+    sections = dict.fromkeys(each.section for each in known.values())
     layer = Layer()
     for section, table in _parse(path, text).items():
-        if isinstance(table, dict):
-            for name, value in cast("dict[str, Any]", table).items():
-                _take(layer, known, f"{section}.{name}", value, _where(path, lines, f"{section}.{name}"))
-        else:
-            hint = "Put it under a [section]"
+        where = _where(path, lines, section)
+        if not isinstance(table, dict):
             layer.problems.append(
-                Problem(_where(path, lines, section), f"{section} is outside any section", hint)
+                Problem(where, f"{section} is outside any section", "Put it under a [section]")
             )
+        elif section not in sections:
+            layer.problems.append(
+                Problem(where, f"there is no section [{section}]", suggestion(section, sections))
+            )
+        else:
+            for name, value in cast("dict[str, object]", table).items():
+                _take(layer, known, f"{section}.{name}", value, _where(path, lines, f"{section}.{name}"))
     if any(each.setting.is_secret and isinstance(each.value, str) for each in layer.given.values()):
         layer.secret_file = path
     return layer
@@ -69,17 +74,8 @@ def _take(layer: Layer, known: Mapping[str, Setting], key: str, value: object, w
     elif of_file is not None and of_file.is_secret and isinstance(value, str):
         layer.give(of_file, SecretPath(Path(value)), Origin("file", where))
     else:
-        layer.problems.append(_unknown(known, key, where))
-
-
-def _unknown(known: Mapping[str, Setting], key: str, where: str) -> Problem:
-    section = key.partition(".")[0]
-    sections = dict.fromkeys(each.section for each in known.values())
-    if section not in sections:
-        return Problem(where, f"there is no section [{section}]", suggestion(section, sections))
-    return Problem(
-        where, f"there is no setting {key}", suggestion(key, known) or f"lamina config explain {section}"
-    )
+        hint = suggestion(key, known) or f"Run: lamina config explain {key.partition('.')[0]}"
+        layer.problems.append(Problem(where, f"there is no setting {key}", hint))
 
 
 def _where(path: Path, lines: Mapping[str, int], key: str) -> str:

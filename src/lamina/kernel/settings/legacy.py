@@ -41,9 +41,9 @@ def ignored_variables(settings: Iterable[Setting], environ: Mapping[str, str]) -
 
 
 def _ignored(name: str, claimed: list[Setting]) -> str:
-    commands = " and ".join(f"lamina {each.section}" for each in claimed)
+    commands = ", ".join(f"lamina {each.section}" for each in claimed)
     variables = " or ".join(each.variable for each in claimed)
-    return f"{name} is ignored here, only {commands} reads it: set {variables}"
+    return f"{name} is ignored, it counts for {commands} only: set {variables}"
 
 
 def read_legacy_file(settings: Iterable[Setting], path: Path) -> Layer:

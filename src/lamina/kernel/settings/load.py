@@ -86,6 +86,7 @@ def load(
     flags: Mapping[str, object] | None = None,
     legacy_service: str | None = None,
     legacy_file: Path | None = None,
+    fallbacks: Mapping[str, object] | None = None,
 ) -> Settings:
     """Read every source and settle every value.
 
@@ -96,6 +97,7 @@ def load(
         flags: values of the command line by key ("http.header_timeout_s"); None means not given.
         legacy_service: the section whose original's variables and JSON file count, for `lamina <service> …`.
         legacy_file: that service's original JSON file.
+        fallbacks: what the original's configuration says of other sections, by key; everything else wins.
 
     Raises:
         ConfigurationError: with every problem found; `context["problems"]` has them one by one.
@@ -115,6 +117,7 @@ def load(
         layers.insert(0, read_file(in_file, path))
     if legacy_file is not None:
         layers.insert(0, read_legacy_file(of_service, legacy_file))
+    layers.insert(0, _fallback_layer(known, fallbacks or {}))
     return _settled(sections, layers)
 
 
@@ -150,6 +153,13 @@ def _flag_layer(known: Mapping[str, Setting], flags: Mapping[str, object], file:
             layer.give_text(setting, value, Origin("flag", setting.flag))
         elif value is not None:
             layer.give(setting, value, Origin("flag", setting.flag))
+    return layer
+
+
+def _fallback_layer(known: Mapping[str, Setting], fallbacks: Mapping[str, object]) -> Layer:
+    layer = Layer()
+    for key, value in fallbacks.items():
+        layer.give(known[key], value, Origin("legacy file", f"the original's configuration, for {key}"))
     return layer
 
 

@@ -123,6 +123,12 @@ class LogSettings(Section):
     )
     access: bool = setting(True, doc="Whether every request writes a line to the access log.")
     file: Path | None = setting(None, doc="A file that gets the log as JSON lines beside the terminal.")
+    file_level: LogLevel | None = setting(
+        None, doc="The least severe event that is written to the file, where it is not log.level."
+    )
+    error_file: Path | None = setting(
+        None, doc="A second file, as JSON lines, that gets only events of level error and above."
+    )
     rotate_bytes: Count = setting(209_715_200, unit="bytes", doc="Size at which a log file is set aside.")
     rotate_keep: Annotated[int, pydantic.Field(ge=0)] = setting(5, unit="files", doc="Log files kept aside.")
     levels: dict[str, LogLevel] = setting(

@@ -18,4 +18,9 @@ BLOCK_TRANSACTIONS = Histogram(
 SUBSCRIBERS = Gauge(
     "lamina_ledger_stream_subscribers", "Clients on the valid-transaction stream", multiprocess_mode="livesum"
 )
-BACKLOG = Gauge("lamina_ledger_backlog_transactions", "Transactions waiting", multiprocess_mode="mostrecent")
+BACKLOG = Gauge(
+    "lamina_ledger_backlog_transactions", "Transactions waiting for a block", multiprocess_mode="livemax"
+)
+REJECTED_KEPT = Gauge(
+    "lamina_ledger_rejected_transactions", "Rejected transactions kept", multiprocess_mode="livemax"
+)

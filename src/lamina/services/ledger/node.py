@@ -4,6 +4,7 @@ from lamina.formats.errors import FormatError
 from lamina.formats.signatures import KeyPair
 from lamina.kernel.crypto.keys import load_or_create
 from lamina.kernel.errors import ConfigurationError
+from lamina.kernel.observability.redaction import register_secret
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import PlatformSettings
 from lamina.services.ledger.settings import LedgerSettings
@@ -23,9 +24,9 @@ def load_node(settings: Settings) -> KeyPair:
         if ledger.keypair_public is not None:
             raise ConfigurationError("ledger.keypair_public is set, ledger.keypair_private is not")
         platform = settings.get(PlatformSettings)
-        return load_or_create(
-            platform.data_dir / KEY_FILE, allow_readable=platform.allow_readable_secrets
-        ).pair
+        key = load_or_create(platform.data_dir / KEY_FILE, allow_readable=platform.allow_readable_secrets)
+        register_secret(key.private)
+        return key.pair
     try:
         node = KeyPair.from_seed_base58(ledger.keypair_private.get_secret_value())
     except FormatError:

@@ -30,7 +30,7 @@ from lamina.services.ledger.api.votes import ListVotes
 from lamina.services.ledger.errors import FederationNotSupported
 from lamina.services.ledger.feeds import ValidTransactions
 from lamina.services.ledger.node import load_node
-from lamina.services.ledger.pipeline import retention
+from lamina.services.ledger.pipeline import gauges, retention
 from lamina.services.ledger.pipeline.accept import Intake
 from lamina.services.ledger.pipeline.block import BlockBuilder
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
@@ -93,6 +93,7 @@ def _pipeline(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Sta
         tasks=(
             Task("ledger.wakeups", wakeups.run),
             Task("ledger.blocks", builder.run),
+            Task("ledger.gauges", lambda: gauges.run(kernel.database)),
             Task("ledger.retention", lambda: retention.run(kernel.database, ledger)),
         ),
         checks=(Check("database", kernel.database.check),),

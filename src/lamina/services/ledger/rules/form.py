@@ -4,8 +4,8 @@ Every part is serialised once; the three texts the ledger needs (what is hashed,
 stored) are concatenations of the same parts.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from lamina.formats import canonical_json
 from lamina.formats.conditions import (
@@ -30,6 +30,8 @@ from lamina.services.ledger.model.transaction import Input, Outpoint, Output, Tr
 from lamina.services.ledger.rules import schema
 
 AMOUNT_MAX = 9 * 10**18
+_UNPROVEN = ("fulfills", "owners_before")
+_TAIL = ("metadata", "operation", "outputs", "version")
 
 
 def parse_body(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -72,35 +74,29 @@ def parse_transaction(document: object) -> Transaction:
 
 
 def _serialise(wire: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Check the id; return the signed message and the complete document, both canonical."""
+    """Check the id; return the signed message and the complete document, both canonical.
+
+    The members' canonical order is asset, id, inputs, metadata, operation, outputs, version: `head`, the id,
+    the inputs with or without their proofs, `tail`.
+    """
     encode = canonical_json.encode
     try:
-        asset = encode(wire["asset"])
-        rests = [
-            encode({"fulfills": i["fulfills"], "owners_before": i["owners_before"]})[1:]
-            for i in wire["inputs"]
-        ]
+        head = encode({"asset": wire["asset"]})[:-1]
+        rests = [encode({name: entry[name] for name in _UNPROVEN})[1:] for entry in wire["inputs"]]
         proofs = [encode(entry["fulfillment"]) for entry in wire["inputs"]]
-        tail = b"".join((
-            b',"metadata":', encode(wire["metadata"]),
-            b',"operation":"', wire["operation"].encode(),
-            b'","outputs":', encode(wire["outputs"]),
-            b',"version":"1.0"}',
-        ))  # fmt: skip
+        tail = b"]," + encode({name: wire[name] for name in _TAIL})[1:]
     except FormatError as error:
         raise UnreadableBody from error
-    head = b'{"asset":' + asset
-    blank = b',"inputs":[' + b",".join([b'{"fulfillment":null,' + rest for rest in rests]) + b"]"
+    blank = b',"inputs":[' + b",".join([b'{"fulfillment":null,' + rest for rest in rests])
     computed = sha3_256_hex(b"".join((head, blank, tail)))
     if computed != wire["id"]:
         raise InvalidHash(
             f"The transaction's id '{wire['id']}' isn't equal to the hash of its body, i.e. it's not valid."
         )
-    named = b',"id":"' + computed.encode() + b'"'
-    full = [b'{"fulfillment":' + proof + b"," + rest for proof, rest in zip(proofs, rests, strict=True)]
-    message = b"".join((head, named, blank, tail))
-    body = b"".join((head, named, b',"inputs":[', b",".join(full), b"]", tail))
-    return message, body
+    named = b'%s,"id":"%s"' % (head, computed.encode())
+    proven = [b'{"fulfillment":%s,%s' % pair for pair in zip(proofs, rests, strict=True)]
+    body = b"".join((named, b',"inputs":[', b",".join(proven), tail))
+    return b"".join((named, blank, tail)), body
 
 
 def _input(wire: dict[str, Any]) -> Input:
@@ -151,21 +147,27 @@ def check_key_names(document: dict[str, Any]) -> None:
         ValidationError: naming the first such key, in asset data before metadata.
     """
     for part, value in (("asset", document["asset"].get("data")), ("metadata", document["metadata"])):
-        for key in _keys(value):
-            if "." in key or "\x00" in key or key.startswith("$"):
-                raise ValidationError(
-                    f'Invalid key name "{key}" in {part} object. The key name cannot contain characters '
-                    '".", "$" or null characters'
-                )
+        key = _refused_key(value)
+        if key is not None:
+            raise ValidationError(
+                f'Invalid key name "{key}" in {part} object. The key name cannot contain characters '
+                '".", "$" or null characters'
+            )
 
 
-def _keys(value: object) -> Iterator[str]:
-    """Every member name at any depth, in document order."""
-    pending: list[Any] = [value]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            yield from node  # pyright: ignore[reportUnknownVariableType]
-            pending.extend(reversed(list(node.values())))  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(node, list):
-            pending.extend(reversed(node))  # pyright: ignore[reportUnknownArgumentType]
+def _refused_key(value: object) -> str | None:
+    """The first member name, in document order, that may not be used."""
+    children: Iterable[object] = ()
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        for key in members:
+            if "." in key or "\x00" in key or key[:1] == "$":
+                return key
+        children = members.values()
+    elif isinstance(value, list):
+        children = cast("list[object]", value)
+    for child in children:
+        key = _refused_key(child) if isinstance(child, dict | list) else None  # pyright: ignore[reportUnknownArgumentType]
+        if key is not None:
+            return key
+    return None

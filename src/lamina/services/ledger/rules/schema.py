@@ -129,7 +129,7 @@ _gates = {
 }
 
 
-def check(document: object) -> dict[str, Any]:
+def check(document: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """Hold a parsed document against the schema of its operation.
 
     Returns:
@@ -140,11 +140,11 @@ def check(document: object) -> dict[str, Any]:
     """
     if isinstance(document, dict):
         shape = cast("dict[str, Any]", document)
-        gate = _gates.get(shape.get("operation", "")) if isinstance(shape.get("operation"), str) else None
+        operation = shape.get("operation")
+        gate = _gates.get(operation) if isinstance(operation, str) else None
         if gate is not None and _passes(gate, shape):
             return shape
-    _explain(document)
-    return cast("dict[str, Any]", document)
+    return _explain(document)
 
 
 def _passes(gate: jsonschema_rs.Draft4Validator, document: dict[str, Any]) -> bool:
@@ -173,13 +173,15 @@ def _indices_are_integers(document: dict[str, Any]) -> bool:
     )
 
 
-def _explain(document: object) -> None:
+def _explain(document: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     _raise_first_error(_COMMON, document)
     assert isinstance(document, dict), "the common schema admits objects only"
-    _raise_first_error(_SECOND[document["operation"]], document)  # pyright: ignore[reportUnknownArgumentType]
+    shape = cast("dict[str, Any]", document)
+    _raise_first_error(_SECOND[shape["operation"]], shape)
+    return shape
 
 
-def _raise_first_error(schema: dict[str, Any], document: object) -> None:
+def _raise_first_error(schema: dict[str, Any], document: Any) -> None:  # noqa: ANN401
     for error in jsonschema.Draft4Validator(schema).iter_errors(document):  # pyright: ignore[reportUnknownMemberType, reportArgumentType]
         raise SchemaValidationError(_wording(error))
 

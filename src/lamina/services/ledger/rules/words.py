@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import cast
 
 WORDS_CHARACTERS_MAX = 200_000  # a tsvector holds at most 1 MiB of lexemes
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
@@ -10,6 +11,8 @@ _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 def fold(text: str) -> str:
     """Lower case without diacritics, words separated by single spaces."""
+    if text.isalnum() and text.isascii():
+        return text.lower()
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return _BETWEEN_WORDS.sub(" ", text.lower()).strip()
@@ -21,12 +24,12 @@ def asset_words(data: object) -> str:
 
 
 def _strings(value: object) -> Iterator[str]:
-    pending: list[object] = [value]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, str):
-            yield node
-        elif isinstance(node, dict):
-            pending.extend(reversed(list(node.values())))  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(node, list):
-            pending.extend(reversed(node))  # pyright: ignore[reportUnknownArgumentType]
+    """String values at any depth, in document order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for child in cast("dict[str, object]", value).values():
+            yield from _strings(child)
+    elif isinstance(value, list):
+        for child in cast("list[object]", value):
+            yield from _strings(child)

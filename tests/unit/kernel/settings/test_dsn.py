@@ -1,0 +1,60 @@
+import pydantic
+import pytest
+
+from lamina.kernel.settings.dsn import CheckedDsn, redacted
+
+accepted = pydantic.TypeAdapter(CheckedDsn)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://h/d",
+        "postgres://u@h:5432/d",
+        "postgresql://u:p%40ss@h1:5432,h2:5433/d?target_session_attrs=read-write",
+        "postgresql://u:p@[::1]:5432/d?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgresql:///d?host=/run/postgresql",
+    ],
+)
+def test_a_dsn_of_postgresql_is_accepted_as_it_is(text: str) -> None:
+    assert accepted.validate_python(text).get_secret_value() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("mysql://u:marker@h/d", "look like"),
+        ("host=h password=marker", "look like"),
+        ("postgresql://u:mar@ker@h/d", "encoded"),
+        ("postgresql://u:marker@/d", "name a host"),
+        ("postgresql://u:marker@h:x/d", "host:port"),
+        ("postgresql://u:marker@h:70000/d", "65535"),
+        ("postgresql://u:marker@h/d?sslmode=yes", "verify-full"),
+        ("postgresql://h/d\n", "look like"),
+    ],
+)
+def test_anything_else_is_refused_without_being_repeated(text: str, reason: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=reason) as caught:
+        accepted.validate_python(text)
+    assert "mar" not in caught.value.errors(include_input=False, include_context=False)[0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://u:marker@h:1,i:2/d?sslmode=require", "postgresql://u:***@h:1,i:2/d?sslmode=require"),
+        ("postgresql://u@h/d", "postgresql://u@h/d"),
+        ("postgresql://h/d?sslpassword=marker&a=b", "postgresql://h/d?sslpassword=***&a=b"),
+        ("postgresql://u:marker@h/d?user=x&PASSWORD=marker", "postgresql://u:***@h/d?user=x&PASSWORD=***"),
+        ("host=h password=marker", "**********"),
+        ("postgresql://u:mar@ker@h/d", "**********"),
+    ],
+)
+def test_passwords_are_masked_when_shown(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+
+
+def test_a_dsn_shows_itself_masked() -> None:
+    dsn = accepted.validate_python("postgresql://u:marker@h/d")
+    assert "marker" not in f"{dsn} {dsn!r}"
+    assert "u:***@h/d" in str(dsn)
