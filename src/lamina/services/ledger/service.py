@@ -15,9 +15,11 @@ from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import HttpSettings, PlatformSettings
 from lamina.kernel.storage.wakeup import Wakeups
+from lamina.kernel.web.openapi import json_reply, page_reply
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
 from lamina.services.ledger import render
+from lamina.services.ledger.api import openapi
 from lamina.services.ledger.api.assets import SearchAssets
 from lamina.services.ledger.api.blocks import GetBlock, ListBlocks
 from lamina.services.ledger.api.failure import render_error
@@ -103,7 +105,7 @@ def _pipeline(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Sta
 def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) -> Part:
     http = kernel.settings.get(HttpSettings)
     wakeups = Wakeups(kernel.database, (decisions.CHANNEL,))
-    intake = Intake(kernel.database, node, ledger)
+    intake = Intake(kernel.database, node, ledger, statsd)
     one = GetTransaction(kernel.database)
     feed = ValidTransactions(kernel.database, wakeups, ledger, queue_events_max=http.ws_queue_events_max)
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
@@ -112,7 +114,7 @@ def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) 
     router.add("/api/v1", {"GET": get_api_v1(streams)})
     router.add(
         "/api/v1/transactions",
-        {"GET": ListTransactions(kernel.database, ledger), "POST": PostTransaction(intake, ledger, statsd)},
+        {"GET": ListTransactions(kernel.database, ledger), "POST": PostTransaction(intake, ledger)},
     )
     router.add("/api/v1/transactions/{id}", {"GET": one})
     router.add("/api/v1/outputs", {"GET": ListOutputs(kernel.database, ledger)})
@@ -121,6 +123,9 @@ def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) 
     router.add("/api/v1/blocks", {"GET": ListBlocks(kernel.database, ledger)})
     router.add("/api/v1/blocks/{id}", {"GET": GetBlock(kernel.database)})
     router.add("/api/v1/votes", {"GET": ListVotes(kernel.database, ledger)})
+    description = openapi.document(ledger, streams)
+    router.add(openapi.JSON_PATH, {"GET": json_reply(description)})
+    router.add(openapi.DOCS_PATH, {"GET": page_reply(description, json_path=openapi.JSON_PATH)})
     return Part(
         endpoints=(Endpoint(HTTP, router, render_error), Endpoint(STREAM, _stream(feed), render_error)),
         tasks=(

@@ -1,18 +1,14 @@
 """`GET /api/v1/assets` (spec/ledger.md 3.8): full-text search."""
 
-import re
-
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.storage.database import Database
 from lamina.kernel.web.respond import json_response
 from lamina.services.ledger import render
 from lamina.services.ledger.api import query
 from lamina.services.ledger.errors import InvalidRequest
-from lamina.services.ledger.rules.words import fold
+from lamina.services.ledger.rules.search import parse_search
 from lamina.services.ledger.settings import LedgerSettings
 from lamina.services.ledger.store import assets
-
-_PHRASE = re.compile(r'"([^"]*)"')
 
 
 class SearchAssets:
@@ -32,12 +28,3 @@ class SearchAssets:
         rows_max = self._settings.search_results_max
         found = await assets.search(self._database, question, min(limit or rows_max, rows_max))
         await json_response(send, 200, render.array(render.asset(asset_id, body) for asset_id, body in found))
-
-
-def parse_search(text: str) -> assets.Question:
-    """Read a search as MongoDB's $text reads it: words, "phrases" and -refused words."""
-    phrases = [folded for phrase in _PHRASE.findall(text) if (folded := fold(phrase))]
-    rest = _PHRASE.sub(" ", text).split()
-    refused = [folded for word in rest if word.startswith("-") and (folded := fold(word))]
-    words = [folded for word in rest if not word.startswith("-") and (folded := fold(word))]
-    return assets.Question(words, phrases, refused, [word for word in words if query.is_hash(word)])

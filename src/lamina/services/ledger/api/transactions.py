@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.errors import LaminaError
-from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
 from lamina.kernel.web.body import read_body
@@ -23,16 +22,14 @@ READ_BATCH_MAX = 128
 class PostTransaction:
     """`POST /transactions`: 202 once the transaction is durable."""
 
-    def __init__(self, intake: Intake, settings: LedgerSettings, statsd: Statsd) -> None:
+    def __init__(self, intake: Intake, settings: LedgerSettings) -> None:
         self._intake = intake
         self._body_bytes_max = settings.body_bytes_max
-        self._statsd = statsd
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the transaction in canonical form and where to ask for its status."""
         document = parse_body(await read_body(scope, receive, self._body_bytes_max))
         transaction = await self._intake.submit(document)
-        self._statsd.count("web.tx.post", 1)
         location = b"../statuses?transaction_id=" + transaction.id.encode()
         await json_response(send, 202, transaction.body, [(b"location", location)])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lamina.formats.signatures import KeyPair
 from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
 from lamina.services.ledger.errors import DoubleSpend
@@ -33,11 +34,12 @@ class Posted:
 class Intake:
     """Accepts transactions for this node."""
 
-    def __init__(self, database: Database, node: KeyPair, settings: LedgerSettings) -> None:
+    def __init__(self, database: Database, node: KeyPair, settings: LedgerSettings, statsd: Statsd) -> None:
         self._database = database
         self._node = node
         self._seal = Seal(node)
         self._settings = settings
+        self._statsd = statsd
         self._batches = Batcher[Posted, None](
             "ledger.accept",
             self._accept,
@@ -83,6 +85,7 @@ class Intake:
                 for item, refusal in zip(batch, refusals, strict=True)
             ]
         ACCEPTED.inc(len(sealed))
+        self._statsd.count("web.tx.post", len(sealed))
         return refusals
 
     async def _check(self, batch: Sequence[Posted]) -> list[LaminaError | None]:

@@ -49,8 +49,8 @@ def hold(
         CriticalDuplicateVote: one eligible node voted twice.
     """
     electorate = voters & members
-    eligible = [vote for vote in votes if _is_eligible(vote, electorate)]
-    ineligible = [vote for vote in votes if not _is_eligible(vote, electorate)]
+    eligible = [vote for vote in votes if is_eligible(vote, electorate)]
+    ineligible = [vote for vote in votes if not is_eligible(vote, electorate)]
     _refuse_duplicates(eligible)
     malformed = [vote for vote in eligible if not is_well_formed(vote)]
     approvals = Counter(
@@ -95,7 +95,8 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.search(value) is not None
 
 
-def _is_eligible(vote: Mapping[str, Any], electorate: AbstractSet[str]) -> bool:
+def is_eligible(vote: Mapping[str, Any], electorate: AbstractSet[str]) -> bool:
+    """Whether one of the electorate signed the vote, whatever it says."""
     voter, signature = vote.get("node_pubkey"), vote.get("signature")
     if voter not in electorate or not isinstance(voter, str) or not isinstance(signature, str):
         return False

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from lamina.formats.base58 import encode_key
+from lamina.formats.base58 import decode_key
+from lamina.formats.errors import FormatError
 from lamina.services.ledger.errors import (
     AmountError,
     AssetIdMismatch,
@@ -65,7 +66,7 @@ def check(tx: Transaction, view: ChainView, *, strict_owners: bool, signed: bool
             raise InvalidSignature("Transaction signature is invalid.")
         if strict_owners and not _names_owners(entry, output):
             raise InvalidSignature("Transaction signature is invalid.")
-    _check_signatures(tx)
+    check_signatures(tx)
 
 
 def _check_create(tx: Transaction, *, strict_owners: bool, signed: bool) -> None:
@@ -73,14 +74,18 @@ def _check_create(tx: Transaction, *, strict_owners: bool, signed: bool) -> None
         return
     if strict_owners and not all(_owners_signed(entry) for entry in tx.inputs):
         raise InvalidSignature("Transaction signature is invalid.")
-    _check_signatures(tx)
+    check_signatures(tx)
 
 
 def _owners_signed(entry: Input) -> bool:
     """Strict owners on CREATE: exactly the named owners signed."""
     if entry.fulfillment is None:
         return False
-    return {encode_key(signer) for signer in entry.fulfillment.signers} == set(entry.owners_before)
+    try:
+        owners = frozenset(map(decode_key, entry.owners_before))
+    except FormatError:
+        return False  # shaped like a key, but no key: nobody can have signed with it
+    return entry.fulfillment.signers == owners
 
 
 def _names_owners(entry: Input, output: Output) -> bool:
@@ -129,7 +134,12 @@ def _check_amounts(tx: Transaction, spent: list[Output]) -> None:
         )
 
 
-def _check_signatures(tx: Transaction) -> None:
+def check_signatures(tx: Transaction) -> None:
+    """Rule 13 without the spent outputs: every input is fulfilled over the transaction as the server reads it.
+
+    Raises:
+        InvalidSignature: one is not.
+    """
     if not tx.is_normal:
         raise InvalidSignature("Transaction signature is invalid.")
     for entry in tx.inputs:

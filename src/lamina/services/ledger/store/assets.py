@@ -1,46 +1,24 @@
 """Full-text search over the assets of valid CREATE transactions (spec/ledger.md 3.8)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from lamina.kernel.storage.database import Database
+from lamina.services.ledger.rules.search import Question
 
 _MATCH = """
-WITH asked AS (
-    SELECT (SELECT string_agg(q::text, ' | ') FROM unnest($1::text[]) w, plainto_tsquery('english', w) q
-             WHERE q::text <> '')::tsquery AS terms,
-           (SELECT string_agg('(' || q::text || ')', ' & ') FROM unnest($2::text[]) w,
-                   phraseto_tsquery('english', w) q WHERE q::text <> '')::tsquery AS phrases,
-           (SELECT string_agg('!(' || q::text || ')', ' & ') FROM unnest($3::text[]) w,
-                   phraseto_tsquery('english', w) q WHERE q::text <> '')::tsquery AS refused
-), wanted AS (
-    SELECT coalesce(phrases, terms) AS needed, coalesce(terms, phrases) AS ranked, refused FROM asked
-), found AS (
-    SELECT a.seq, a.position, a.tx_id, ts_rank(a.words, w.ranked) AS score
-      FROM wanted w JOIN ledger.assets a
-        ON a.words @@ CASE WHEN w.refused IS NULL THEN w.needed ELSE w.needed && w.refused END
-    UNION
-    SELECT t.seq, t.position, t.tx_id, 1 FROM ledger.tx_index t
-     WHERE t.tx_id = ANY ($4) AND t.operation = 1 AND t.status = 1
+WITH found AS (
+    SELECT a.seq, a.position, ts_rank(a.words, $2::text::tsquery) AS score
+      FROM ledger.assets a WHERE $1 <> '' AND a.words @@ $1::text::tsquery
+    UNION ALL
+    SELECT t.seq, t.position, 1 FROM ledger.tx_index t
+     WHERE t.tx_id = ANY ($3) AND t.operation = 1 AND t.status = 1
 )
-SELECT f.tx_id, substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body
-  FROM (SELECT seq, position, tx_id, max(score) AS score FROM found GROUP BY 1, 2, 3) f
+SELECT t.tx_id, substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body
+  FROM (SELECT seq, position, sum(score) AS score FROM found GROUP BY seq, position) f
   JOIN ledger.tx_index t USING (seq, position)
   JOIN ledger.log l USING (seq)
  WHERE t.status = 1
  ORDER BY f.score DESC, f.seq, f.position
- LIMIT $5
+ LIMIT $4
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A search: any of the words, all of the phrases, none of the refused; ids match an asset's own id."""
-
-    words: Sequence[str]
-    phrases: Sequence[str]
-    refused: Sequence[str]
-    ids: Sequence[str]
 
 
 async def search(database: Database, question: Question, limit: int) -> list[tuple[str, bytes]]:
@@ -48,7 +26,7 @@ async def search(database: Database, question: Question, limit: int) -> list[tup
 
     Args:
         database: the reader.
-        question: folded words and phrases.
+        question: what to look for.
         limit: rows at most.
 
     Returns:
@@ -57,9 +35,8 @@ async def search(database: Database, question: Question, limit: int) -> list[tup
     rows = await database.fetch(
         "ledger.search_assets",
         _MATCH,
-        question.words,
-        question.phrases,
-        question.refused,
+        question.needed,
+        question.ranked,
         [bytes.fromhex(asset_id) for asset_id in question.ids],
         limit,
     )

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from lamina.kernel.storage.database import Connection, Database, Record
+from lamina.kernel.storage.database import ANSWER_S, Connection, Database, Record
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction, decode_stored
 from lamina.services.ledger.rules.spend import ChainView
@@ -38,7 +38,7 @@ async def view_at_post(database: Database, transactions: Sequence[Transaction]) 
     values = _wanted(transactions)
     if not values[0]:
         return ChainView()
-    return _view(await database.fetch("ledger.read_chain", _FACTS_AND_RIVALS, *values))
+    return _view(await database.fetch("ledger.read_chain", _FACTS_AND_RIVALS, *values, timeout_s=ANSWER_S))
 
 
 async def view_at_append(cx: Connection, transactions: Sequence[Transaction]) -> ChainView:

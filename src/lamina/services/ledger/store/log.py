@@ -16,7 +16,7 @@ from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import CREATE, GENESIS, TRANSFER, Transaction
-from lamina.services.ledger.rules.words import asset_words
+from lamina.services.ledger.rules.words import asset_vector
 
 OPERATIONS = {GENESIS: 0, CREATE: 1, TRANSFER: 2}
 
@@ -56,7 +56,7 @@ SELECT o.public_key, $1, o.position, o.output_index, o.tx_id
 """
 _INSERT_ASSETS = """
 INSERT INTO ledger.assets (seq, position, tx_id, words)
-SELECT $1, a.position, a.tx_id, to_tsvector('english', a.words)
+SELECT $1, a.position, a.tx_id, a.words::tsvector
   FROM unnest($2::int[], $3::bytea[], $4::text[]) AS a (position, tx_id, words)
 """
 
@@ -129,14 +129,14 @@ async def _own(cx: Connection, seq: int, transactions: Sequence[Transaction]) ->
     rows = [
         (key, position, index, bytes.fromhex(tx.id))
         for position, tx in enumerate(transactions)
-        for key, index in _owned(tx)
+        for key, index in owned(tx)
     ]
     if rows:
         keys, positions, indices, tx_ids = zip(*rows, strict=True)
         await cx.execute(_INSERT_OWNERS, seq, keys, positions, indices, tx_ids)
 
 
-def _owned(tx: Transaction) -> Iterator[tuple[bytes, int]]:
+def owned(tx: Transaction) -> Iterator[tuple[bytes, int]]:
     """Keys in an output's condition that the transaction also lists beside some output (spec 3.6)."""
     listed = {key for output in tx.outputs for key in output.public_keys or ()}
     for index, output in enumerate(tx.outputs):
@@ -155,7 +155,8 @@ async def _describe(cx: Connection, seq: int, transactions: Sequence[Transaction
     described = [
         (position, bytes.fromhex(tx.id), words)
         for position, tx in enumerate(transactions)
-        if tx.operation == CREATE and (words := asset_words(_asset_decoder.decode(tx.body).asset.get("data")))
+        if tx.operation == CREATE
+        and (words := asset_vector(_asset_decoder.decode(tx.body).asset.get("data")))
     ]
     if described:
         positions, tx_ids, words = zip(*described, strict=True)

@@ -85,7 +85,7 @@ CREATE TABLE ledger.owners (
     PRIMARY KEY (public_key, seq, position, output_index)
 );
 
--- Words of the assets' string values; the payload itself is read from the block.
+-- Lexemes of the assets' string values, made by rules/words.py; the payload itself is read from the block.
 CREATE TABLE ledger.assets (
     seq bigint NOT NULL,
     position int NOT NULL,
@@ -107,7 +107,7 @@ CREATE TABLE ledger.backlog (
     attempts int NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 ALTER TABLE ledger.backlog ALTER COLUMN body SET STORAGE EXTERNAL;
-CREATE INDEX backlog_queue ON ledger.backlog (assignee, arrival);
+CREATE INDEX backlog_queue ON ledger.backlog (arrival);
 
 -- Outputs the waiting transactions would spend, for the DoubleSpend answer at POST (no guard: claims are).
 CREATE TABLE ledger.backlog_spends (
