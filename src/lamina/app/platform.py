@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import structlog
 
@@ -72,7 +71,6 @@ class Platform:
             ExceptionGroup: of such, from work that failed while running.
         """
         stop = stop_on_signals()
-        _make_private(self._platform.data_dir)
         plans = [service.plan(self._settings) for service in self._services]
         async with AsyncExitStack() as stack:
             sockets = _bind_all(plans, stack)
@@ -194,8 +192,3 @@ def _bind_all(plans: Sequence[ServicePlan], stack: AsyncExitStack) -> dict[str, 
 def _address(listener: Listener) -> Address:
     scheme = "ws" if listener.name.endswith(".stream") else "http"
     return Address(listener.name, scheme, listener.host, listener.port, listener.path)
-
-
-def _make_private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (directory / "run").mkdir(mode=0o700, exist_ok=True)

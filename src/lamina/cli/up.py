@@ -41,8 +41,9 @@ def run(settings: "Settings", services: Sequence[str], options: GlobalOptions) -
 
     options.start_logging(settings)
     data_dir = settings.get(PlatformSettings).data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    metrics_directory.prepare(data_dir / "run" / "metrics")
+    # Passable, not readable: PostgreSQL's account must get to its cluster; every secret inside is 0600.
+    data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    metrics_directory.prepare(data_dir / "metrics")
     # Only now may anything be imported that declares a metric.
     platform = import_module("lamina.app.platform").Platform(settings, services)
 
