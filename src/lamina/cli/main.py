@@ -14,8 +14,8 @@ from lamina.kernel.errors import LaminaError
 
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
-_COMMANDS = ("up", "status")
-_GROUPS: tuple[str, ...] = ()
+_COMMANDS = ("up", "status", "demo", "doctor", "errors")
+_GROUPS: tuple[str, ...] = ("ledger", "config", "db")
 
 app = typer.Typer(
     name="lamina",

@@ -83,6 +83,7 @@ class GlobalOptions:
             raise ConfigurationError(
                 f"the log file {error.filename} cannot be opened: {error.strerror}"
             ) from None
+        logs.capture_uncaught()
 
     def _flags(self) -> dict[str, object]:
         level = {-1: "warning", 0: None}.get(max(-1, self.verbosity), "debug")

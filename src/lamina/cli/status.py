@@ -1,13 +1,16 @@
 """`lamina status`: what runs, where, how healthy."""
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lamina.cli.options import GlobalOptions, options_of
 from lamina.cli.output import print_json, result_console
 from lamina.kernel.errors import DependencyUnreachable
+
+if TYPE_CHECKING:
+    from lamina.kernel.settings.load import Settings
 
 POLL_S = 0.2
 REQUEST_TIMEOUT_S = 5.0
@@ -33,7 +36,7 @@ def command(
     Example: lamina status --wait 60
     """
     options = options_of(context)
-    document = _ask_until_ready(admin_url(options), wait)
+    document = running_platform(options, wait)
     if options.json:
         print_json(document)
     else:
@@ -42,11 +45,24 @@ def command(
         raise typer.Exit(EXIT_NOT_READY)
 
 
+def running_platform(options: GlobalOptions, wait_s: float = 0.0) -> dict[str, Any]:
+    """The status document of the platform that runs; ready, or what it was when the wait was over.
+
+    Raises:
+        PlatformUnreachable: nothing answered in that time.
+    """
+    return _ask_until_ready(admin_url(options), wait_s)
+
+
 def admin_url(options: GlobalOptions) -> str:
     """Where the running platform's admin listener should be."""
+    return admin_address(options.settings())
+
+
+def admin_address(settings: "Settings") -> str:
+    """The same for settings that are loaded."""
     from lamina.kernel.settings.platform import AdminSettings, shifted
 
-    settings = options.settings()
     admin = settings.get(AdminSettings)
     port = shifted(admin.port, settings, origin=settings.origin("admin", "port"))
     return f"http://{admin.host}:{port}"
