@@ -1,0 +1,1 @@
+"""Clients of Lamina's services, for programs; they know the public APIs and `lamina.formats`, no more."""
