@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import struct
 import termios
+import time
 from collections import Counter
 from collections.abc import Callable
 from math import inf
@@ -17,7 +18,6 @@ from lamina.kernel.web.peer import TrustedProxies
 HIGH_WATER_BYTES = 65_536
 LINGER_S = 2.0
 LINGER_BYTES_MAX = 16 * 2**20
-CLOSE_S = 5.0
 
 
 IDLE, HEAD, BODY, WEBSOCKET = range(4)
@@ -47,7 +47,7 @@ class Connection(asyncio.Transport):
         self._transport = transport
         self._table = table
         self._closing = False
-        self._close_by = inf
+        self._linger_until = inf
         self._write_by = inf
         self._unsent = 0
         self._discardable = LINGER_BYTES_MAX
@@ -57,12 +57,12 @@ class Connection(asyncio.Transport):
         if self._closing:
             return
         self._closing = True
-        self._write_by = self.read_by = inf
+        self.read_by = inf
+        self._watch_unsent()
         if self.phase in (HEAD, BODY):
             self._linger()
-            return
-        self._close_by = self._table.now() + CLOSE_S
-        self._transport.close()
+        else:
+            self._transport.close()
 
     def _linger(self) -> None:
         """Say goodbye and keep reading for a moment.
@@ -70,7 +70,7 @@ class Connection(asyncio.Transport):
         Closing a socket with unread bytes resets it, and the reset destroys the answer on its way to the
         peer (RFC 9112 section 9.6); so a refused request is read and thrown away for a bounded while.
         """
-        self._close_by = self._table.now() + LINGER_S
+        self._linger_until = self._table.now() + LINGER_S
         self._transport.write_eof()
         self._transport.resume_reading()
 
@@ -97,12 +97,16 @@ class Connection(asyncio.Transport):
     def writing_paused(self) -> None:
         """The peer has left a high-water mark unread; its time to take it starts."""
         if not self._closing:
-            self._unsent = self._transport.get_write_buffer_size()
-            self._write_by = self._table.now() + self._table.limits.write_timeout_s
+            self._watch_unsent()
 
     def writing_resumed(self) -> None:
         """The peer has caught up."""
-        self._write_by = inf
+        if not self._closing:
+            self._write_by = inf
+
+    def _watch_unsent(self) -> None:
+        self._unsent = self._transport.get_write_buffer_size()
+        self._write_by = self._table.now() + self._table.limits.write_timeout_s
 
     def unread(self) -> bool:
         """Whether the kernel holds bytes of the peer that the event loop has not delivered yet."""
@@ -114,38 +118,37 @@ class Connection(asyncio.Transport):
         """Act on the deadlines that have passed.
 
         Args:
-            now: monotonic seconds of the event loop.
+            now: monotonic seconds.
         """
-        if now >= self._close_by:
+        if now >= self._linger_until and not self._transport.get_write_buffer_size():
             self.abort()
         elif now >= self._write_by:
-            self._expire_write(now)
+            self._expire_write()
         elif now >= self.read_by:
             self.on_read_expiry()
 
-    def _expire_write(self, now: float) -> None:
+    def _expire_write(self) -> None:
         """A reader that took at least one high-water mark is slow but alive; any other is cut off."""
-        unsent = self._transport.get_write_buffer_size()
-        if unsent > self._unsent - HIGH_WATER_BYTES:
+        if self._transport.get_write_buffer_size() > self._unsent - HIGH_WATER_BYTES:
             self.abort()
-            return
-        self._unsent = unsent
-        self._write_by = now + self._table.limits.write_timeout_s
+        else:
+            self._watch_unsent()
 
 
 class ConnectionTable:
     """The open connections of one server, counted by remote address and walked for deadlines."""
 
-    def __init__(self, limits: HttpLimits, proxies: TrustedProxies, now: Callable[[], float]) -> None:
+    now = staticmethod(time.monotonic)
+
+    def __init__(self, limits: HttpLimits, proxies: TrustedProxies) -> None:
         """Start empty.
 
         Args:
             limits: the bounds to keep.
             proxies: addresses exempt from the per-address bound.
-            now: monotonic seconds, the event loop's.
         """
         self.limits = limits
-        self.now = now
+        self.draining = False
         self.empty = asyncio.Event()
         self.empty.set()
         self._proxies = proxies

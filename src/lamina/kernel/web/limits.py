@@ -7,7 +7,7 @@ from lamina.kernel.settings.platform import HttpSettings
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Bounds on one HTTP server; the defaults are distribution-and-reliability.md section 14.
+    """Bounds on one HTTP server (distribution-and-reliability.md section 14); defaults are in HttpSettings.
 
     Attributes:
         header_timeout_s: from a request's first byte (or the connection's start) to its last header byte.
@@ -22,16 +22,16 @@ class HttpLimits:
         ws_ping_interval_s: between two server pings; a pong must come within the same time.
     """
 
-    header_timeout_s: float = 10.0
-    body_timeout_s: float = 5.0
-    write_timeout_s: float = 30.0
-    request_timeout_s: float = 30.0
-    connections_per_address_max: int = 256
-    header_bytes_max: int = 65_536
-    keep_alive_s: float = 75.0
-    ws_frame_bytes_max: int = 524_288
-    ws_queue_events_max: int = 10_000
-    ws_ping_interval_s: float = 30.0
+    header_timeout_s: float
+    body_timeout_s: float
+    write_timeout_s: float
+    request_timeout_s: float
+    connections_per_address_max: int
+    header_bytes_max: int
+    keep_alive_s: float
+    ws_frame_bytes_max: int
+    ws_queue_events_max: int
+    ws_ping_interval_s: float
 
     @classmethod
     def from_settings(cls, settings: HttpSettings) -> "HttpLimits":

@@ -39,6 +39,7 @@ CLOSE: Header = (b"connection", b"close")
 ANY_ORIGIN: Header = (b"access-control-allow-origin", b"*")
 VARY_ORIGIN: Header = (b"vary", b"Origin")
 UNROUTED = "unrouted"
+SWITCHED = 101
 INTERNAL_ERROR: RenderedError = (500, b'{"message": "Internal Server Error"}', ())
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -84,7 +85,7 @@ class HttpMiddleware:
             cors: whether pages of any origin may read the answers, never with credentials.
             proxies: whose X-Forwarded-For is believed.
             on_response: writes the access log; a websocket is reported when it ends, as status 101.
-            on_measure: counts and times.
+            on_measure: counts and times; accepted websockets are not requests of any duration.
         """
         self._app = app
         self._deadlines = Deadlines(request_timeout_s)
@@ -97,7 +98,7 @@ class HttpMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request or one websocket."""
         exchange = _Exchange(scope, send, self._deadlines, cors=self._cors)
-        if exchange.forwarded:
+        if exchange.forwarded and scope["client"]:
             self._believe_proxy(scope)
         REQUEST_ID.set(exchange.request_id)
         serve = self._serve_websocket if scope["type"] == "websocket" else self._serve_http
@@ -164,7 +165,7 @@ class HttpMiddleware:
             return
         duration_s = time.perf_counter() - exchange.started
         method, status, body_bytes = exchange.method, exchange.status, exchange.body_bytes
-        if self._on_measure is not None:
+        if self._on_measure is not None and status != SWITCHED:
             self._on_measure(method, exchange.route, status, body_bytes, duration_s)
         if self._on_response is not None:
             self._on_response(
@@ -201,15 +202,21 @@ class _Exchange:
         self.body_bytes = 0
         self._send = send
         self._deadlines = deadlines
-        fields: dict[bytes, bytes] = dict(scope["headers"])
-        self.forwarded = b"x-forwarded-for" in fields
-        identity = fields.get(b"x-request-id")
+        self.forwarded = False
+        identity = origin = None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                identity = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"x-forwarded-for":
+                self.forwarded = True
         if identity is None or not _sane_id(identity):
             identity = b"%b-%x" % (_id_prefix, next(_id_numbers))
-        self.request_id = identity.decode("ascii")
+        self.request_id: str = identity.decode("ascii")
         self.extra_headers: list[Header] = [(b"x-request-id", identity)]
         if cors:
-            self.extra_headers += _allow(fields.get(b"origin"))
+            self.extra_headers += _allow(origin)
 
     @property
     def method(self) -> str:
@@ -245,7 +252,7 @@ class _Exchange:
         if kind == "websocket.http.response.start":
             message = self._started(message)
         elif kind == "websocket.accept":
-            self.status = 101
+            self.status = SWITCHED
         elif kind == "websocket.close" and not self.status:
             self.status = 403
         try:

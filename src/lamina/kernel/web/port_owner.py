@@ -30,9 +30,17 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _descriptors(process: Path) -> set[str]:
     try:
-        return {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+        entries = list((process / "fd").iterdir())
     except OSError:
         return set()
+    return {_target(entry) for entry in entries}
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:  # closed since it was listed
+        return ""
 
 
 def _name(process: Path) -> str:

@@ -1,6 +1,7 @@
 """From path and method to an ASGI endpoint: a dictionary for the hot paths, a fallback for the rest."""
 
 from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -76,6 +77,11 @@ class Router:
             return
         position, name = names[0]
         self._insert_pattern(segments, position, _Route(template, table, refusal, name))
+
+    def methods(self) -> Mapping[str, AbstractSet[str]]:
+        """Each routed template with the methods it answers, HEAD and OPTIONS included."""
+        routes = (*self._exact.values(), *self._patterns.values())
+        return {route.template: route.endpoints.keys() for route in routes}
 
     def add_websocket(self, path: str, endpoint: ASGIApp) -> None:
         """Route a websocket path; a plain request for it is answered 426."""

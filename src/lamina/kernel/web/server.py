@@ -7,21 +7,31 @@ import asyncio
 import contextlib
 import errno
 import http
+import logging
 import socket
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from email.utils import formatdate
 from math import inf
 from typing import Any, cast
 
 import httptools
-from uvicorn._types import ASGISendEvent, HTTPScope
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendEvent,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    HTTPScope,
+)
+from uvicorn._types import Scope as UvicornScope
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from lamina.kernel.contracts import ASGIApp
 from lamina.kernel.errors import AlreadyRunning, ConfigurationError
@@ -30,15 +40,17 @@ from lamina.kernel.web.framing import ChunkedOverhead, Refusal, check_head, head
 from lamina.kernel.web.limits import HttpLimits
 from lamina.kernel.web.peer import TrustedProxies
 from lamina.kernel.web.port_owner import port_owner
+from lamina.kernel.web.websocket import FRAMES_EXTENSION
 
 BACKLOG = 2048
 SWEEP_INTERVAL_S = 0.25
 PIPELINE_MAX = 64
 WS_FRAGMENTS_MAX = 4096
+UNDECLARED = -1
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Open a listening socket that worker processes can inherit.
+    """Open a listening socket, which worker processes get by `pass_fds` and nobody inherits by accident.
 
     Args:
         host: an address or a name; `localhost` is 127.0.0.1.
@@ -65,7 +77,6 @@ def bind(host: str, port: int) -> socket.socket:
         if sock is not None:
             sock.close()
         raise _bind_error(host, port, error) from error
-    sock.set_inheritable(True)
     return sock
 
 
@@ -99,7 +110,7 @@ class HttpServer:
         """
         self._endpoints = endpoints
         self._limits = limits
-        self._proxies = proxies or TrustedProxies()
+        self._table = ConnectionTable(limits, proxies or TrustedProxies())
         self._state = ServerState()
         self._listeners: list[asyncio.Server] = []
         self._refusals: Counter[int] = Counter()
@@ -118,13 +129,12 @@ class HttpServer:
     async def start(self) -> None:
         """Accept connections on the running loop."""
         loop = asyncio.get_running_loop()
-        self._table = ConnectionTable(self._limits, self._proxies, loop.time)
         self._tick()
         for app, sock in self._endpoints:
             factory = _ProtocolFactory(_config(app, self._limits), self._state, self._table, self._refusals)
             self._listeners.append(await loop.create_server(factory, sock=sock, backlog=BACKLOG))
 
-    async def drain(self, timeout_s: float) -> None:
+    async def drain(self, timeout_s: float) -> int:
         """Stop accepting, let requests in flight finish, close everything.
 
         Idle keep-alive connections are closed at once and websockets with 1012; what is left after the time
@@ -132,7 +142,11 @@ class HttpServer:
 
         Args:
             timeout_s: how long requests in flight may take.
+
+        Returns:
+            How many requests and websockets were cut off.
         """
+        self._table.draining = True
         for listener in self._listeners:
             listener.close()
         for protocol in list(self._state.connections):
@@ -142,17 +156,19 @@ class HttpServer:
                 await self._table.empty.wait()
                 while self._state.tasks:
                     await asyncio.wait(self._state.tasks)
-        await self._cut_off()
+        unfinished = await self._cut_off()
         if self._sweep is not None:
             self._sweep.cancel()
+        return unfinished
 
-    async def _cut_off(self) -> None:
+    async def _cut_off(self) -> int:
         tasks = list(self._state.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._table.abort()
         await self._table.empty.wait()
+        return len(tasks)
 
     def _tick(self) -> None:
         """Walk the deadlines; one timer for all connections costs a request nothing."""
@@ -182,7 +198,14 @@ def _config(app: ASGIApp, limits: HttpLimits) -> Config:
         timeout_keep_alive=cast("int", limits.keep_alive_s),
     )
     config.load()
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return config
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Neither a peer's broken text nor a request cut off by draining is a failure of ours."""
+    cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and not str(record.msg).startswith("Invalid UTF-8")
 
 
 class _ProtocolFactory:
@@ -219,7 +242,6 @@ class _HttpProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._overhead: ChunkedOverhead | None = None
         self._parting: bytes | None = None
-        self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self._connection = Connection(transport, self._table)
@@ -228,6 +250,8 @@ class _HttpProtocol(HttpToolsProtocol):
         self._expect_within(self._limits.header_timeout_s)
         if not self._table.add(self._connection, self.client[0] if self.client else ""):
             self._refuse(503)
+        elif self._table.draining:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -246,6 +270,8 @@ class _HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self._upgrade()
+            else:
+                self._account(untaken)
         except httptools.HttpParserError as error:
             refusal = error.__context__
             self._refuse(refusal.status if isinstance(refusal, Refusal) else 400)
@@ -296,9 +322,11 @@ class _HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINE_MAX:
             raise Refusal(400)
         super().on_headers_complete()
-        # Trailers are not headers of the request (RFC 9110 section 6.5.1): they go where nobody looks.
-        self.headers = []
-        if self._draining and self._newest() is not None:
+        # Trailers are not headers of the request (RFC 9110 section 6.5.1): they go where nobody looks. Only a
+        # chunked body has them, and uvicorn still has to find the upgrade of a websocket among the headers.
+        if chunked:
+            self.headers = []
+        if self._table.draining and self._newest() is not None:
             self.cycle.keep_alive = False
 
     def _check_head_size(self) -> None:
@@ -322,19 +350,23 @@ class _HttpProtocol(HttpToolsProtocol):
         self._connection.writing_resumed()
 
     def shutdown(self) -> None:
-        self._draining = True
         newest = self._newest()
         if newest is not None and not newest.response_complete:
             newest.keep_alive = False
-        elif self._connection.phase == IDLE and not self._connection.unread():
+        elif self._connection.phase == IDLE and not (
+            self._connection.is_closing() or self._connection.unread()
+        ):
             self._connection.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, _Responder(cycle, app))
 
     def _newest(self) -> RequestResponseCycle | None:
         """The request whose head was read last; uvicorn's annotation forgets that there may be none."""
         return cast("RequestResponseCycle | None", self.cycle)
 
     def _expect_within(self, seconds: float) -> None:
-        self._connection.read_by = self.loop.time() + seconds
+        self._connection.read_by = self._table.now() + seconds
 
     def _read_expired(self) -> None:
         if self.flow.read_paused:
@@ -349,12 +381,16 @@ class _HttpProtocol(HttpToolsProtocol):
         newest = self._newest()
         if newest is not None and not newest.response_complete:
             self._refuse(400)
+        elif self._table.draining:
+            self._refuse(503)
         else:
             self.handle_websocket_upgrade()
 
     def _refuse(self, status: int) -> None:
         """Answer a request that will not be read to its end, after the answers owed before it, and close."""
         self._refusals[status] += 1
+        if self._piece_size and self._connection.phase == IDLE:
+            self._connection.phase = HEAD
         answer = _refusal_response(status, self.server_state.default_headers)
         newest = self._newest()
         unfinished = newest is not None and not newest.response_complete
@@ -378,8 +414,78 @@ class _HttpProtocol(HttpToolsProtocol):
         self._connection.close()
 
 
+class _Responder:
+    """Sends a response of known length in one write, and leaves every other kind to uvicorn.
+
+    A response head waits for its body only when the length is declared, so the head of a stream never waits.
+    """
+
+    __slots__ = ("_app", "_cycle", "_length", "_start")
+
+    def __init__(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._cycle = cycle
+        self._app = app
+        self._start: HTTPResponseStartEvent | None = None
+        self._length = UNDECLARED
+
+    def __call__(self, scope: UvicornScope, receive: ASGIReceiveCallable, _: object) -> Awaitable[None]:
+        return self._app(scope, receive, self.send)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        start = self._start
+        if start is not None:
+            self._start = None
+            if message["type"] == "http.response.body" and self._send_whole(start, message):
+                return
+            await self._cycle.send(start)
+        elif message["type"] == "http.response.start":
+            self._length = _declared_length(message)
+            if self._length != UNDECLARED:
+                self._start = message
+                return
+        await self._cycle.send(message)
+
+    def _send_whole(self, start: HTTPResponseStartEvent, message: HTTPResponseBodyEvent) -> bool:
+        """Send everything if nothing is unusual about it; False to have uvicorn do it, or refuse it."""
+        cycle = self._cycle
+        body = message.get("body", b"")
+        if len(body) != self._length or message.get("more_body", False) or cycle.scope["method"] == "HEAD":
+            return False
+        head = _head_lines((*cycle.default_headers, *start.get("headers", ())), keep_alive=cycle.keep_alive)
+        if head is None or cycle.response_started or cycle.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        if not cycle.disconnected:
+            cycle.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], head, body))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
+
+
+def _head_lines(headers: Sequence[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes | None:
+    """The header lines; None if one of them would become two."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    head = b"".join(lines)
+    return head if head.count(b"\r") == head.count(b"\n") == len(lines) else None
+
+
+def _declared_length(start: HTTPResponseStartEvent) -> int:
+    length = UNDECLARED
+    for name, value in start.get("headers", ()):
+        if name == b"content-length":
+            length = int(value)
+        elif name in {b"connection", b"transfer-encoding"}:
+            return UNDECLARED
+    return length
+
+
 class _WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket with bounded fragments, bounded pongs and a close frame that never waits."""
+    """uvicorn's websocket with bounded fragments and bounded pongs."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -410,6 +516,11 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self._pong))
         self._pong = []
 
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.handshake_complete:
+            self.scope.setdefault("extensions", {})[FRAMES_EXTENSION] = {}
+
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= WS_FRAGMENTS_MAX:
             self.conn.fail(1009, "too many fragments")
@@ -427,10 +538,21 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         if self.close_sent:
             raise ClientDisconnected
-        if message["type"] == "websocket.close":
-            # The reason for closing may be that the peer does not read: the frame is queued, not awaited.
-            self.writable.set()
+        if "frames" in message:
+            await self._send_frames(cast("bytes", message["frames"]))
+            return
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # Refusing is an answer too; uvicorn would report an application that gave none.
+            self.handshake_complete = True
+
+
+    async def _send_frames(self, frames: bytes) -> None:
+        """Write frames that the application made once for many connections."""
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        self.transport.write(frames)
 
 
 def _refusal_response(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

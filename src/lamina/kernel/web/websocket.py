@@ -3,12 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 
 from lamina.kernel.contracts import Message, Receive, Scope, Send
 from lamina.kernel.web.body import ClientGone
 from lamina.kernel.web.respond import Reply
 
 TRY_AGAIN_LATER = 1013
+
+FRAMES_EXTENSION = "lamina.frames"
+"""In a scope's extensions: the server also sends ready-made frames, `{"type": "websocket.send", "frames": b}`."""
 
 FULL = Reply(503, b'{"message": "Too many subscribers", "status": 503}', [(b"retry-after", b"5")])
 
@@ -65,16 +69,16 @@ class Fanout:
         """
         if not frames or not self._subscribers:
             return
-        messages: list[Message] = [{"type": "websocket.send", "text": frame} for frame in frames]
+        publication = _Publication(frames)
         for subscriber in list(self._subscribers):
-            if not subscriber.offer(messages, self._queue_events_max):
+            if not subscriber.offer(publication, self._queue_events_max):
                 self._subscribers.discard(subscriber)
                 self._dropped_total += 1
                 subscriber.drop()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one subscriber until it leaves or is dropped; an ASGI websocket endpoint."""
-        subscriber = await self._join(send)
+        subscriber = await self._join(scope, send)
         if subscriber is None:
             await FULL(scope, receive, send)
             return
@@ -88,35 +92,63 @@ class Fanout:
             self._subscribers.discard(subscriber)
             await subscriber.stop()
 
-    async def _join(self, send: Send) -> "_Subscriber | None":
+    async def _join(self, scope: Scope, send: Send) -> "_Subscriber | None":
         """Take in a subscriber; from here on nothing published passes it by."""
         async with self._joining:
             if len(self._subscribers) >= self._subscribers_max:
                 return None
             if not self._subscribers:
                 await self._on_first_subscriber()
-            subscriber = _Subscriber(send)
+            subscriber = _Subscriber(send, takes_frames=FRAMES_EXTENSION in scope.get("extensions", ()))
             self._subscribers.add(subscriber)
             return subscriber
 
 
-class _Subscriber:
-    """One client's queue of shared message lists and the task that sends them."""
+class _Publication:
+    """Texts published together; their frames are made once, however many subscribers there are."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        return [{"type": "websocket.send", "text": text} for text in self.texts]
+
+    @cached_property
+    def frames(self) -> bytes:
+        return b"".join(map(_text_frame, self.texts))
+
+
+def _text_frame(text: str) -> bytes:
+    """One unfragmented, unmasked text frame (RFC 6455 section 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class _Subscriber:
+    """One client's queue of shared publications and the task that sends them."""
+
+    def __init__(self, send: Send, *, takes_frames: bool) -> None:
         self._send = send
-        self._queue: deque[list[Message]] = deque()
+        self._takes_frames = takes_frames
+        self._queue: deque[_Publication] = deque()
         self._pending = 0
         self._wake = asyncio.Event()
         self._dropped = False
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, messages: list[Message], events_max: int) -> bool:
-        """Queue the messages; False when the client has left too many unread already."""
-        if self._pending and self._pending + len(messages) > events_max:
+    def offer(self, publication: _Publication, events_max: int) -> bool:
+        """Queue a publication; False when the client has left too many events unread already."""
+        events = len(publication.texts)
+        if self._pending and self._pending + events > events_max:
             return False
-        self._queue.append(messages)
-        self._pending += len(messages)
+        self._queue.append(publication)
+        self._pending += events
         self._wake.set()
         return True
 
@@ -151,9 +183,17 @@ class _Subscriber:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                for message in self._queue.popleft():
-                    await self._send(message)
-                    self._pending -= 1
+                publication = self._queue.popleft()
+                if self._takes_frames:
+                    await self._send({"type": "websocket.send", "frames": publication.frames})
+                    self._pending -= len(publication.texts)
+                else:
+                    await self._send_messages(publication.messages)
+
+    async def _send_messages(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await self._send(message)
+            self._pending -= 1
 
 
 async def _ignore_inbound(receive: Receive) -> None:

@@ -43,7 +43,7 @@ def make_examples(streams: str) -> Examples:
         streams: the event stream's URL that this node advertises.
     """
     node, alice, bob = (_key_of(word) for word in ("node", "alice", "bob"))
-    bicycle = {"bicycle": {"manufacturer": "Lamina", "serial_number": "abcd1234"}}
+    bicycle = {"name": "City bicycle", "serial_number": "abcd1234"}
     create = build.sign(
         build.create(alice.public, [(alice.public, 1)], bicycle, {"planet": "earth"}), [alice]
     )

@@ -1,13 +1,10 @@
-"""What the ledger's answers look like, as JSON Schema 2020-12: the `components.schemas` of its OpenAPI document.
+"""What the ledger's answers look like, as JSON Schema 2020-12: the schemas of its OpenAPI document.
 
 A served transaction has passed every rule, so these are stricter than the gate of `rules.schema`, which also
 admits what a later rule refuses.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-Schema = dict[str, Any]
+from lamina.kernel.web.openapi_parts import Part, array_of, closed_object, or_null, ref
 
 _KEY_PATTERN = "^[1-9A-HJ-NP-Za-km-z]{43,44}$"
 # As loose as the gate: the lists beside a condition are stored as written (spec/ledger.md 2.1).
@@ -19,39 +16,14 @@ _URI_PATTERN = (
 _AMOUNT_PATTERN = "^([1-9][0-9]{0,17}|[1-8][0-9]{18}|9000000000000000000)$"
 
 
-def ref(name: str) -> Schema:
-    """A reference to one of `SCHEMAS`."""
-    return {"$ref": f"#/components/schemas/{name}"}
+_KEYS: Part = {"type": "array", "items": {"type": "string", "pattern": _LISTED_KEY_PATTERN}}
+_METADATA = or_null({"type": "object", "minProperties": 1})
+_CREATED_ASSET = closed_object("What is created.", {"data": or_null({"type": "object"})})
+_MOVED_ASSET = closed_object("What is transferred.", {"id": ref("Hash")})
 
 
-def array_of(name: str) -> Schema:
-    """A list of one of `SCHEMAS`."""
-    return {"type": "array", "items": ref(name)}
-
-
-def _object(description: str, properties: Mapping[str, Any]) -> Schema:
-    """An object with exactly these members."""
-    return {
-        "type": "object",
-        "description": description,
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_KEYS: Schema = {"type": "array", "items": {"type": "string", "pattern": _LISTED_KEY_PATTERN}}
-_METADATA = _or_null({"type": "object", "minProperties": 1})
-_CREATED_ASSET = _object("What is created.", {"data": _or_null({"type": "object"})})
-_MOVED_ASSET = _object("What is transferred.", {"id": ref("Hash")})
-
-
-def _transaction(description: str, operation: str, asset: Schema, inputs: Schema) -> Schema:
-    return _object(
+def _transaction(description: str, operation: str, asset: Part, inputs: Part) -> Part:
+    return closed_object(
         description,
         {
             "id": ref("Hash"),
@@ -65,7 +37,7 @@ def _transaction(description: str, operation: str, asset: Schema, inputs: Schema
     )
 
 
-def _one_input(description: str) -> Schema:
+def _one_input(description: str) -> Part:
     return {
         "type": "array",
         "description": description,
@@ -75,8 +47,8 @@ def _one_input(description: str) -> Schema:
     }
 
 
-def _input(description: str, fulfills: Schema) -> Schema:
-    return _object(
+def _input(description: str, fulfills: Part) -> Part:
+    return closed_object(
         description,
         {
             "owners_before": {**_KEYS, "description": "Keys that sign."},
@@ -90,7 +62,7 @@ def _input(description: str, fulfills: Schema) -> Schema:
     )
 
 
-_TRANSACTIONS: dict[str, Schema] = {
+_TRANSACTIONS: dict[str, Part] = {
     "Transaction": {
         "description": "A signed transaction of format 1.0. Its id is the SHA3-256 of its canonical form "
         "without `id` and with every `fulfillment` null.",
@@ -116,15 +88,15 @@ _TRANSACTIONS: dict[str, Schema] = {
     ),
     "CreatingInput": _input("An input that spends nothing.", {"type": "null"}),
     "SpendingInput": _input("An input that spends an output.", ref("SpentOutput")),
-    "SpentOutput": _object(
+    "SpentOutput": closed_object(
         "Which output is spent.",
         {"transaction_id": ref("Hash"), "output_index": {"type": "integer", "minimum": 0}},
     ),
-    "Output": _object(
+    "Output": closed_object(
         "An amount that whoever fulfills the condition may spend.",
         {
             "public_keys": {
-                **_or_null(_KEYS),
+                **or_null(_KEYS),
                 "description": "The owners, for readers; the condition decides.",
             },
             "condition": ref("Condition"),
@@ -135,7 +107,7 @@ _TRANSACTIONS: dict[str, Schema] = {
             },
         },
     ),
-    "Condition": _object(
+    "Condition": closed_object(
         "A crypto-condition.",
         {
             "details": ref("Details"),
@@ -150,10 +122,10 @@ _TRANSACTIONS: dict[str, Schema] = {
         "description": "What must be signed, nested at most 99 deep.",
         "oneOf": [ref("Ed25519Details"), ref("ThresholdDetails")],
     },
-    "Ed25519Details": _object(
+    "Ed25519Details": closed_object(
         "One key signs.", {"type": {"const": "ed25519-sha-256"}, "public_key": ref("PublicKey")}
     ),
-    "ThresholdDetails": _object(
+    "ThresholdDetails": closed_object(
         "Any `threshold` of the subconditions are fulfilled.",
         {
             "type": {"const": "threshold-sha-256"},
@@ -163,12 +135,12 @@ _TRANSACTIONS: dict[str, Schema] = {
     ),
 }
 
-_BLOCKS: dict[str, Schema] = {
-    "Block": _object(
+_BLOCKS: dict[str, Part] = {
+    "Block": closed_object(
         "A signed block. Its id is the SHA3-256 of the canonical form of `block`.",
         {
             "id": ref("Hash"),
-            "block": _object(
+            "block": closed_object(
                 "What is hashed and signed.",
                 {
                     "timestamp": ref("Timestamp"),
@@ -184,12 +156,12 @@ _BLOCKS: dict[str, Schema] = {
             "signature": ref("Signature"),
         },
     ),
-    "Vote": _object(
+    "Vote": closed_object(
         "A node's signed word on one block.",
         {
             "node_pubkey": ref("PublicKey"),
             "signature": ref("Signature"),
-            "vote": _object(
+            "vote": closed_object(
                 "What is signed.",
                 {
                     "voting_for_block": ref("Hash"),
@@ -203,21 +175,23 @@ _BLOCKS: dict[str, Schema] = {
     ),
 }
 
-_ANSWERS: dict[str, Schema] = {
-    "OutputReference": _object(
+_ANSWERS: dict[str, Part] = {
+    "OutputReference": closed_object(
         "Where an output stands.",
         {"transaction_id": ref("Hash"), "output_index": {"type": "integer", "minimum": 0}},
     ),
-    "Asset": _object(
+    "Asset": closed_object(
         "An asset: the payload of its CREATE transaction, and that transaction's id.",
-        {"data": _or_null({"type": "object"}), "id": ref("Hash")},
+        {"data": or_null({"type": "object"}), "id": ref("Hash")},
     ),
-    "TransactionStatus": _object("How far it is.", {"status": {"enum": ["backlog", "undecided", "valid"]}}),
-    "BlockStatus": _object("How far it is.", {"status": {"enum": ["undecided", "valid", "invalid"]}}),
-    "Node": _object(
+    "TransactionStatus": closed_object(
+        "How far it is.", {"status": {"enum": ["backlog", "undecided", "valid"]}}
+    ),
+    "BlockStatus": closed_object("How far it is.", {"status": {"enum": ["undecided", "valid", "invalid"]}}),
+    "Node": closed_object(
         "This node and where its API is.",
         {
-            "api": _object("By version.", {"v1": ref("Collections")}),
+            "api": closed_object("By version.", {"v1": ref("Collections")}),
             "docs": {"type": "string", "format": "uri"},
             "keyring": {
                 "type": "array",
@@ -229,7 +203,7 @@ _ANSWERS: dict[str, Schema] = {
             "version": {"const": "1.0.1"},
         },
     ),
-    "Collections": _object(
+    "Collections": closed_object(
         "Where the collections are.",
         {
             "assets": {"type": "string"},
@@ -240,13 +214,13 @@ _ANSWERS: dict[str, Schema] = {
             "transactions": {"type": "string"},
         },
     ),
-    "Event": _object(
+    "Event": closed_object(
         "One frame of the event stream: a transaction of a block that has just become valid.",
         {"block_id": ref("Hash"), "asset_id": ref("Hash"), "transaction_id": ref("Hash")},
     ),
 }
 
-_VALUES: dict[str, Schema] = {
+_VALUES: dict[str, Part] = {
     "Hash": {
         "type": "string",
         "pattern": "^[0-9a-f]{64}$",
@@ -269,12 +243,12 @@ _VALUES: dict[str, Schema] = {
     },
 }
 
-_ERRORS: dict[str, Schema] = {
-    "ApplicationError": _object(
+_ERRORS: dict[str, Part] = {
+    "ApplicationError": closed_object(
         "The request was understood and refused.",
         {"message": {"type": "string"}, "status": {"type": "integer", "description": "The HTTP status."}},
     ),
-    "ParameterError": _object(
+    "ParameterError": closed_object(
         "A parameter is missing or cannot be used; only the first such parameter is named.",
         {
             "message": {
@@ -286,7 +260,7 @@ _ERRORS: dict[str, Schema] = {
             }
         },
     ),
-    "RequestError": _object("The request could not be understood.", {"message": {"type": "string"}}),
+    "RequestError": closed_object("The request could not be understood.", {"message": {"type": "string"}}),
 }
 
-SCHEMAS: dict[str, Schema] = {**_TRANSACTIONS, **_BLOCKS, **_ANSWERS, **_VALUES, **_ERRORS}
+SCHEMAS: dict[str, Part] = {**_TRANSACTIONS, **_BLOCKS, **_ANSWERS, **_VALUES, **_ERRORS}
