@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from lamina.kernel.web.server import HttpServer
 
 _log = structlog.get_logger("lamina.worker")
 REPORT_S = 1.0
+COLLECTOR_THRESHOLDS = (20_000, 20, 20)
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -70,6 +72,7 @@ async def _serve(
     part: Part, sockets: dict[str, int], settings: Settings, channel: Channel, stop: asyncio.Event
 ) -> None:
     server = _server(part.endpoints, sockets, settings)
+    _calm_collector()
     await server.start()
     work = asyncio.ensure_future(run_tasks(part.tasks, SystemClock()))
     report = asyncio.ensure_future(_report(part.checks, channel))
@@ -87,6 +90,13 @@ async def _serve(
         with contextlib.suppress(asyncio.CancelledError):
             await work
     assert not failed, "run_tasks ends only by failing"
+
+
+def _calm_collector() -> None:
+    """What is built now lives as long as the process: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def _server(endpoints: Sequence[Endpoint], sockets: dict[str, int], settings: Settings) -> HttpServer:

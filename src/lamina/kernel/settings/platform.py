@@ -79,7 +79,7 @@ class PostgresSettings(Section):
     pool_connections_max: Count = setting(8, unit="connections", doc="Most connections one process opens.")
     connect_timeout_s: Seconds = setting(5.0, unit="s", doc="How long to try one connection.")
     acquire_timeout_s: Seconds = setting(
-        5.0, unit="s", doc="How long work may wait for a free connection before it is refused."
+        4.0, unit="s", doc="How long work may wait for a free connection before it is refused."
     )
     statement_timeout_s: Seconds = setting(
         30.0, unit="s", doc="Longest that one statement of a request may run."

@@ -9,9 +9,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+import structlog
+
 from lamina.kernel.errors import LaminaError, Overloaded
 from lamina.kernel.storage.database import RowsRefused
 from lamina.kernel.storage.metrics import BATCH_ITEMS
+
+_log = structlog.get_logger("lamina.storage")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +43,7 @@ class Batcher(Generic[T, R]):
         queue_max: int = 10_000,
         concurrency: int = 2,
     ) -> None:
+        self._name = name
         self._work = work
         self._items_max = items_max
         self._delay_s = delay_s
@@ -64,13 +69,19 @@ class Batcher(Generic[T, R]):
 
     async def run(self) -> None:
         """Serve batches until cancelled; batches under way are finished first."""
-        async with asyncio.TaskGroup() as group:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
             while True:
                 await self._arrived.wait()
                 if self._delay_s and len(self._waiting) < self._items_max:
                     await asyncio.sleep(self._delay_s)
                 await self._slots.acquire()
-                group.create_task(self._serve(self._take()))
+                task = asyncio.create_task(self._serve(self._take()))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+        finally:
+            if under_way:
+                await asyncio.wait(under_way)
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
         """Take the next batch off the queue."""
@@ -96,9 +107,10 @@ class Batcher(Generic[T, R]):
             await self._divide(batch, refusal)
         except LaminaError as error:
             _settle(batch, [error] * len(batch))
-        except BaseException as error:
-            _fail(batch, error)
-            raise
+        except Exception as error:  # noqa: BLE001 - a programming error ends one batch, not the others
+            _log.exception("batch failed", batch=self._name)
+            failure = LaminaError(f"The batch ended early: {type(error).__name__}")
+            _settle(batch, [failure] * len(batch))
         else:
             _settle(batch, results)
 
@@ -121,10 +133,3 @@ def _settle(batch: Sequence[tuple[T, asyncio.Future[R]]], results: Sequence[R | 
             future.set_exception(result)
         else:
             future.set_result(result)
-
-
-def _fail(batch: Sequence[tuple[T, asyncio.Future[R]]], error: BaseException) -> None:
-    """A programming error or a cancellation: every waiting request must hear of it."""
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(LaminaError(f"The batch ended early: {type(error).__name__}"))

@@ -29,22 +29,24 @@ _log = structlog.get_logger("lamina.storage")
 
 # Retry policy of distribution-and-reliability section 4: whole transactions, before COMMIT was sent.
 RETRY_MAX = 8
-RETRY_TOTAL_S = 4.0  # a request must have its 503 within 5 s (section 13.6)
+ANSWER_S = 4.0  # retries together, and the wait for a commit: a write must have its 503 within 5 s (13.6)
 RETRY_DELAY_MIN_S = 0.01
 RETRY_DELAY_MAX_S = 1.0
 _RETRYABLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server has ended this connection, the news is still on its way
     OSError,
     TimeoutError,
 )
@@ -65,7 +67,7 @@ class PoolOptions:
     dsn: str
     connections_max: int = 8
     connect_timeout_s: float = 5.0
-    acquire_timeout_s: float = 5.0
+    acquire_timeout_s: float = 4.0
     statement_timeout_s: float = 30.0
     application: str = "lamina"
 
@@ -136,18 +138,26 @@ class Database:
     async def check(self) -> str | None:
         """A readiness check: None when the database answers."""
         try:
-            await self.fetchval("lamina.check", "SELECT 1")
+            await self._attempt("lamina.check", lambda cx: cx.fetchval("SELECT 1"), timeout_s=ANSWER_S)
         except DatabaseUnavailable as failure:
             return failure.detail
         return None
 
-    async def fetch(self, name: str, query: str, *values: object) -> Sequence[Record]:
+    async def fetch(
+        self, name: str, query: str, *values: object, timeout_s: float | None = None
+    ) -> Sequence[Record]:
         """Run one reading statement and return its rows.
+
+        Args:
+            name: as of a transaction.
+            query: one statement.
+            values: its parameters.
+            timeout_s: how long to wait for the answer; as long as a statement may run when absent.
 
         Raises:
             DatabaseUnavailable: after the retry policy is exhausted.
         """
-        return await self._attempt(name, lambda cx: cx.fetch(query, *values))
+        return await self._attempt(name, lambda cx: cx.fetch(query, *values), timeout_s=timeout_s)
 
     async def fetchrow(self, name: str, query: str, *values: object) -> Record | None:
         """Run one reading statement and return its first row."""
@@ -211,8 +221,7 @@ class Database:
                 await self._commit(connection, name, transaction.commit)
             except (*_RETRYABLE, *_LOST) as failure:
                 TRANSACTION_OUTCOMES.labels(name, "rolled_back").inc()
-                if isinstance(failure, asyncpg.ReadOnlySQLTransactionError):
-                    connection.terminate()  # a stale primary: the next connection finds the new one
+                _leave_stale_primary(connection, failure)
                 raise unavailable(failure) from failure
             except _REFUSED as failure:
                 TRANSACTION_OUTCOMES.labels(name, "refused").inc()
@@ -223,7 +232,11 @@ class Database:
     async def listen(
         self, channels: Sequence[str], hear: Callable[[str], None], lost: Callable[[], None]
     ) -> Connection:
-        """Hold a connection that calls `hear(channel)` on every NOTIFY, and `lost()` when it dies."""
+        """Hold a connection that calls `hear(channel)` on every NOTIFY, and `lost()` when it dies.
+
+        Raises:
+            DatabaseUnavailable: no connection could be had, or it died at once.
+        """
         connection = await self._acquire()
 
         def heard(_connection: object, _pid: int, channel: str, _payload: object) -> None:
@@ -233,15 +246,18 @@ class Database:
             lost()
 
         connection.add_termination_listener(ended)
-        for channel in channels:
-            await connection.add_listener(channel, heard)
+        try:
+            for channel in channels:
+                await connection.add_listener(channel, heard)
+        except (*_LOST, asyncpg.PostgresError) as failure:
+            cut(connection)
+            raise unavailable(failure) from failure
         return connection
 
     async def _acquire(self) -> Connection:
         try:
-            acquired: object = await self._pool.acquire(  # pyright: ignore[reportUnknownMemberType]
-                timeout=self._options.acquire_timeout_s
-            )
+            pool: Any = self._pool  # asyncpg leaves the types of its pool open
+            acquired = await pool.acquire(timeout=self._options.acquire_timeout_s)
         except (*_LOST, asyncpg.PostgresError) as failure:
             raise unavailable(failure) from failure
         return cast("Connection", acquired)
@@ -250,18 +266,16 @@ class Database:
         try:
             await self._pool.release(connection)  # pyright: ignore[reportUnknownMemberType]
         except (*_LOST, asyncpg.PostgresError):
-            connection.terminate()
+            cut(connection)
 
-    async def _attempt(self, name: str, read: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _attempt(
+        self, name: str, read: Callable[[Connection], Awaitable[T]], *, timeout_s: float | None = None
+    ) -> T:
         patience = _Patience()
         while True:
             try:
                 with TRANSACTION_SECONDS.labels(name).time():
-                    connection = await self._acquire()
-                    try:
-                        return await read(connection)
-                    finally:
-                        await self._release(connection)
+                    return await self._read(read, timeout_s or self._options.statement_timeout_s)
             except DatabaseUnavailable:
                 if patience.is_exhausted:
                     raise
@@ -269,6 +283,17 @@ class Database:
                 if patience.is_exhausted:
                     raise unavailable(failure) from failure
             await patience.pause()
+
+    async def _read(self, read: Callable[[Connection], Awaitable[T]], timeout_s: float) -> T:
+        connection = await self._acquire()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await read(connection)
+        except (TimeoutError, asyncio.CancelledError):
+            cut(connection)  # a server that hangs would not answer a cancel request either
+            raise
+        finally:
+            await self._release(connection)
 
     async def _commit(self, connection: Connection, name: str, commit: Callable[[], Awaitable[T]]) -> T:
         """Send the commit and wait; on deadline close the socket: a cancel request would make it a lie."""
@@ -280,12 +305,12 @@ class Database:
         connection.add_log_listener(noticed)
         sent = asyncio.ensure_future(commit())
         try:
-            done, _ = await asyncio.wait({sent}, timeout=self._options.statement_timeout_s)
+            done, _ = await asyncio.wait({sent}, timeout=ANSWER_S)
             if not done:
                 raise TimeoutError
             result = sent.result()
         except (*_LOST, asyncio.CancelledError) as failure:
-            connection.terminate()
+            cut(connection)
             sent.cancel()
             TRANSACTION_OUTCOMES.labels(name, "unknown").inc()
             _log.warning("commit outcome unknown", transaction=name, cause=type(failure).__name__)
@@ -293,17 +318,30 @@ class Database:
                 raise
             raise CommitUnknown(transaction=name) from failure
         except _RETRYABLE as failure:
+            _leave_stale_primary(connection, failure)
             raise unavailable(failure) from failure
         except _REFUSED as failure:
             raise RowsRefused(str(failure)) from failure
         finally:
-            if not connection.is_closed():
+            with contextlib.suppress(asyncpg.InterfaceError):
                 connection.remove_log_listener(noticed)
         if any(_SYNC_WAIT_CANCELLED in notice for notice in notices):
             TRANSACTION_OUTCOMES.labels(name, "unknown").inc()
             raise CommitUnknown("The wait for replication was cancelled.", transaction=name)
         TRANSACTION_OUTCOMES.labels(name, "committed").inc()
         return result
+
+
+def cut(connection: Connection) -> None:
+    """Close the socket at once; a connection that died was taken back by the pool already."""
+    with contextlib.suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+def _leave_stale_primary(connection: Connection, failure: BaseException) -> None:
+    """After a failover the next connection finds the new primary (distribution-and-reliability section 4)."""
+    if isinstance(failure, asyncpg.ReadOnlySQLTransactionError):
+        cut(connection)
 
 
 def unavailable(failure: BaseException) -> DatabaseUnavailable:
@@ -318,7 +356,7 @@ class _Patience:
 
     def __init__(self) -> None:
         self._tries = 0
-        self._deadline = time.monotonic() + RETRY_TOTAL_S
+        self._deadline = time.monotonic() + ANSWER_S
 
     @property
     def is_exhausted(self) -> bool:

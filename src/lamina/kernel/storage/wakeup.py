@@ -10,7 +10,7 @@ import contextlib
 import structlog
 
 from lamina.kernel.errors import DatabaseUnavailable
-from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.storage.database import Database, cut
 
 _log = structlog.get_logger("lamina.storage")
 RECONNECT_S = 1.0
@@ -55,10 +55,4 @@ class Wakeups:
         try:
             await self._lost.wait()
         finally:
-            _drop(connection)
-
-
-def _drop(connection: Connection) -> None:
-    """A listening connection is never given back to the pool."""
-    if not connection.is_closed():
-        connection.terminate()
+            cut(connection)  # it listens, so it is never given back to the pool

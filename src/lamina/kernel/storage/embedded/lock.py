@@ -13,6 +13,7 @@ from lamina.kernel.errors import AlreadyRunning
 from lamina.kernel.storage.embedded.processes import start_ticks
 
 LOCK_NAME = "lamina.lock"
+PLATFORM_LOCK_NAME = "platform.lock"
 _HINT = "Stop it first, or run a second platform with its own --data-dir and --port-offset"
 
 
@@ -32,10 +33,10 @@ class Owner:
         return start_ticks(self.pid) == self.start_ticks
 
 
-def read_owner(data_dir: Path) -> Owner | None:
+def read_owner(data_dir: Path, name: str = LOCK_NAME) -> Owner | None:
     """Say who owns the data directory now; None when nobody does, or its owner is dead."""
     try:
-        fields = (data_dir / LOCK_NAME).read_text(encoding="ascii").split()
+        fields = (data_dir / name).read_text(encoding="ascii").split()
         owner = Owner(int(fields[0]), int(fields[1]))
     except (FileNotFoundError, ValueError, IndexError):
         return None
@@ -50,16 +51,20 @@ class DirectoryLock:
         self._descriptors = descriptors
 
     @classmethod
-    def acquire(cls, data_dir: Path) -> Self:
+    def acquire(cls, data_dir: Path, name: str = LOCK_NAME) -> Self:
         """Own `data_dir` until `release` or the end of this process.
+
+        Args:
+            data_dir: an existing directory.
+            name: of the lock file; a platform has one of its own, as its database may be elsewhere.
 
         Raises:
             AlreadyRunning: another process, or another object in this one, owns it.
             OSError: the lock file cannot be written.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(data_dir / LOCK_NAME, flags, 0o600)
-        _lock(descriptor, f"The data directory {data_dir} is in use by {_owner_text(data_dir)}")
+        descriptor = os.open(data_dir / name, flags, 0o600)
+        _lock(descriptor, f"The data directory {data_dir} is in use by {_owner_text(data_dir, name)}")
         record = f"{os.getpid()} {start_ticks(os.getpid())}\n".encode("ascii")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, record, 0)
@@ -94,6 +99,6 @@ def _lock(descriptor: int, refusal: str) -> None:
         raise
 
 
-def _owner_text(data_dir: Path) -> str:
-    owner = read_owner(data_dir)
+def _owner_text(data_dir: Path, name: str) -> str:
+    owner = read_owner(data_dir, name)
     return f"process {owner.pid}" if owner else "a process that has just begun or is just ending"
