@@ -124,19 +124,29 @@ class CyclicBlockchainError(LaminaError):
     code = "ledger_cyclic"
 
 
-class CriticalDoubleSpend(LaminaError):
+class IntegrityAlarm(LaminaError):
+    """The ledger holds what it must never hold (spec/ledger.md 5.6); somebody has to look at once."""
+
+    code = "ledger_integrity"
+
+    def default_hint(self) -> str:
+        """Say which command shows the extent."""
+        return "Run: lamina ledger verify"
+
+
+class CriticalDoubleSpend(IntegrityAlarm):
     """An output was spent more than once. There is a problem with the chain."""
 
     code = "ledger_critical_double_spend"
 
 
-class CriticalDoubleInclusion(LaminaError):
+class CriticalDoubleInclusion(IntegrityAlarm):
     """A transaction is present in multiple valid blocks."""
 
     code = "ledger_critical_double_inclusion"
 
 
-class CriticalDuplicateVote(LaminaError):
+class CriticalDuplicateVote(IntegrityAlarm):
     """One node voted twice for one block."""
 
     code = "ledger_critical_duplicate_vote"

@@ -38,9 +38,9 @@ from lamina.services.ledger.pipeline.block import BlockBuilder
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
 from lamina.services.ledger.store import backlog, decisions
+from lamina.services.ledger.store.schema import MIGRATIONS, NAME
 
-NAME = "ledger"
-MIGRATIONS = "lamina.services.ledger.store.migrations"
+__all__ = ["MIGRATIONS", "NAME", "admin", "build", "plan", "prepare"]
 
 HTTP = "ledger.http"
 STREAM = "ledger.stream"

@@ -107,8 +107,11 @@ class LedgerSettings(Section):
     block_bytes_max: Count = setting(
         8_388_608, unit="bytes", doc="Size at which a block is closed; one transaction always fits."
     )
-    block_interval_ms: Milliseconds = setting(
-        50, unit="ms", doc="How long the first waiting transaction waits for company in its block."
+    block_interval_min_ms: Milliseconds = setting(
+        50, unit="ms", doc="How long a lone transaction waits for company in its block."
+    )
+    block_interval_max_ms: Milliseconds = setting(
+        250, unit="ms", doc="The same under load: 1 ms per transaction of the last block, up to this."
     )
     poll_busy_ms: Count = setting(
         250, unit="ms", doc="Poll interval behind the wake-ups while there is work."

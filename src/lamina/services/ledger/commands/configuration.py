@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 from lamina.kernel.crypto.keys import NodeKey
-from lamina.kernel.crypto.secret_file import check_secret_file
 from lamina.kernel.errors import ConfigurationError
 from lamina.kernel.settings.legacy import load_legacy_document
 
@@ -86,12 +85,14 @@ class OriginalConfiguration:
     Attributes:
         path: where the file is or would be.
         file: the file, where there is one.
+        file_holds_secret: whether a key or a password stands in it.
         given: what the file and the variables say, without defaults.
         effective: the same over the defaults of the backend in force.
     """
 
     path: Path
     file: Path | None
+    file_holds_secret: bool
     given: Tree
     effective: Tree
 
@@ -130,40 +131,40 @@ def default_path(environ: Mapping[str, str]) -> Path:
     return Path(named) if named else Path(environ.get("HOME") or "~").expanduser() / ".bigchaindb"
 
 
-def read(
-    path: Path | None, environ: Mapping[str, str], *, allow_readable: bool = False
-) -> OriginalConfiguration:
+def read(path: Path | None, environ: Mapping[str, str]) -> OriginalConfiguration:
     """Read the file and the variables.
 
     Args:
         path: the file of `-c`, which must exist; without it the default one, which need not.
         environ: variables by name.
-        allow_readable: accept a file with secrets that other accounts may read.
 
     Raises:
-        ConfigurationError: the file cannot be read or is not a JSON object, a part of it is not an object
-            where the original has one, or the backend is unknown.
-        SecretFileError: others may read the secrets in the file.
+        ConfigurationError: the file cannot be read or is not a JSON object, a part of it has another shape
+            than in the original, or the backend is unknown.
     """
     file = path or default_path(environ)
     exists = path is not None or file.exists()
     document = _coerced(load_legacy_document(file), defaults("mongodb"), str(file)) if exists else {}
-    if exists and _has_secret(document):
-        check_secret_file(file, allow_readable=allow_readable)
     backend = _backend(document, environ)
     known = merge(defaults(backend), document)
     given = merge(document, _from_variables(known, environ))
-    return OriginalConfiguration(file, file if exists else None, given, merge(defaults(backend), given))
+    return OriginalConfiguration(
+        path=file,
+        file=file if exists else None,
+        file_holds_secret=_has_secret(document),
+        given=given,
+        effective=merge(defaults(backend), given),
+    )
 
 
 def merge(below: Tree, above: Tree) -> Tree:
     """A new tree with everything of both; the second wins."""
     merged = copy.deepcopy(below)
     for name, value in above.items():
-        if isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = merge(merged[name], cast("Tree", value))
+        if _is_part(value) and _is_part(merged.get(name)):
+            merged[name] = merge(merged[name], value)
         else:
-            merged[name] = copy.deepcopy(cast("object", value))
+            merged[name] = copy.deepcopy(value)
     return merged
 
 
@@ -192,23 +193,27 @@ def _backend(document: Tree, environ: Mapping[str, str]) -> str:
     return named
 
 
+def _is_part(value: object) -> TypeGuard[Tree]:
+    return isinstance(value, dict)
+
+
 def _coerced(tree: Tree, like: Tree, where: str) -> Tree:
-    """The tree with texts turned into the type that their place has by default; null parts count as absent."""
+    """The tree with texts as the type their place has by default; a part that is null is left out."""
     return {
         name: _coerced_value(value, like.get(name), f"{where}: {name}")
         for name, value in tree.items()
-        if value is not None or not isinstance(like.get(name), dict)
+        if value is not None or not _is_part(like.get(name))
     }
 
 
 def _coerced_value(value: object, like: object, where: str) -> object:
-    if isinstance(value, dict) and isinstance(like, dict):
-        return _coerced(cast("Tree", value), cast("Tree", like), where)
-    if value is None or like is None or type(value) is type(like):
-        return cast("object", value)
-    if isinstance(value, str) and not isinstance(like, dict):
-        return _typed(where, value, cast("object", like))
-    raise ConfigurationError(f"{where} should be {_KINDS[type(cast('object', like))]}")
+    if _is_part(value) and _is_part(like):
+        return _coerced(value, like, where)
+    if value is None or like is None or isinstance(like, str) or type(value) is type(like):
+        return value
+    if isinstance(value, str) and not _is_part(like):
+        return _typed(where, value, like)
+    raise ConfigurationError(f"{where} should be {_KINDS[type(like)]}")
 
 
 def _has_secret(document: Tree) -> bool:
@@ -232,8 +237,8 @@ def _from_variables(known: Tree, environ: Mapping[str, str]) -> Tree:
 
 def _leaves(tree: Tree, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(cast("Tree", value), (*above, name))
+        if _is_part(value):
+            yield from _leaves(value, (*above, name))
         else:
             yield (*above, name), value
 

@@ -1,11 +1,17 @@
-"""What the original's configuration says of Lamina's database and log."""
+"""Between the original's configuration and Lamina's settings: what either says in the other's words."""
 
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pydantic
+
 from lamina.kernel.errors import ConfigurationError
-from lamina.services.ledger.commands.configuration import OriginalConfiguration, Tree
+from lamina.kernel.settings.load import Settings
+from lamina.kernel.settings.schema import settings_of
+from lamina.services.ledger.commands.configuration import OriginalConfiguration, Tree, merge
+from lamina.services.ledger.commands.identity import find_public_key
+from lamina.services.ledger.settings import LedgerSettings
 
 LEVELS = ("critical", "error", "warning", "info", "debug", "notset")
 
@@ -80,3 +86,38 @@ def _level(value: object) -> str:
     if level not in LEVELS:
         raise ConfigurationError(f"{value!r} is not a log level", hint=f"Levels are {', '.join(LEVELS)}")
     return "debug" if level == "notset" else level
+
+
+def in_force(original: OriginalConfiguration, settings: Settings, *, level: str | None) -> Tree:
+    """The original's configuration as Lamina has it in force, in the original's words; it may hold secrets.
+
+    Args:
+        original: what its file and variables say.
+        settings: what all sources together say; they win.
+        level: of `-l`, which rules every log level of the original.
+    """
+    tree = merge(original.effective, {})
+    ledger = settings.get(LedgerSettings)
+    for setting in settings_of(LedgerSettings):
+        if setting.legacy_path is not None and settings.origin("ledger", setting.name).kind != "default":
+            _put(tree, setting.legacy_path, _plain(getattr(ledger, setting.name)))
+    if tree["keypair"]["public"] is None:
+        tree["keypair"]["public"] = find_public_key(settings)
+    if level is not None:
+        tree = merge(tree, {"log": {"level_console": level, "level_logfile": level}})
+        tree["server"]["loglevel"] = level
+    return tree
+
+
+def _put(tree: Tree, path: str, value: object) -> None:
+    *parts, name = path.split(".")
+    for part in parts:
+        tree = tree[part]
+    tree[name] = value
+
+
+def _plain(value: object) -> object:
+    """A setting as JSON."""
+    if isinstance(value, pydantic.SecretStr):
+        return value.get_secret_value()
+    return list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]

@@ -6,6 +6,8 @@ The hashed form is a concatenation: no transaction is serialised again to be has
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from lamina.formats import base58
 from lamina.formats.canonical_json import encode
 from lamina.formats.hashes import sha3_256_hex
@@ -30,6 +32,15 @@ class LedgerBlock:
 _PREFIX = b'{"block":'
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is hashed and signed, and where its first transaction begins."""
+
+    inner: bytes
+    start: int
+    transactions: tuple[Transaction, ...]
+
+
 def seal_block(
     transactions: Sequence[Transaction], *, node: KeyPair, voters: Sequence[str], timestamp: str
 ) -> LedgerBlock:
@@ -42,19 +53,37 @@ def seal_block(
         timestamp: Unix seconds as decimal digits.
     """
     assert transactions, "Empty block creation is not allowed"
-    head = b'{"node_pubkey":"%s","timestamp":"%s","transactions":[' % (
-        node.public.encode(),
-        timestamp.encode(),
-    )
+    content = _content(transactions, node.public, voters, timestamp)
+    return _assemble(content, sha3_256_hex(content.inner), base58.encode(node.sign(content.inner)))
+
+
+def join_block(
+    transactions: Sequence[Transaction],
+    *,
+    block_id: str,
+    creator: str,
+    voters: Sequence[str],
+    timestamp: str,
+    signature: str,
+) -> LedgerBlock:
+    """Put a block together that somebody else has sealed; nothing is checked."""
+    return _assemble(_content(transactions, creator, voters, timestamp), block_id, signature)
+
+
+def _content(
+    transactions: Sequence[Transaction], creator: str, voters: Sequence[str], timestamp: str
+) -> _Content:
+    head = b'{"node_pubkey":%s,"timestamp":%s,"transactions":[' % (encode(creator), encode(timestamp))
     inner = b"".join(
         (head, b",".join([tx.body for tx in transactions]), b'],"voters":', encode(list(voters)), b"}")
     )
-    block_id = sha3_256_hex(inner)
-    signature = base58.encode(node.sign(inner))
-    body = b"".join(
-        (_PREFIX, inner, b',"id":"', block_id.encode(), b'","signature":"', signature.encode(), b'"}')
-    )
-    return LedgerBlock(block_id, body, tuple(transactions), _offsets(len(_PREFIX) + len(head), transactions))
+    return _Content(inner, len(_PREFIX) + len(head), tuple(transactions))
+
+
+def _assemble(content: _Content, block_id: str, signature: str) -> LedgerBlock:
+    tail = b',"id":%s,"signature":%s}' % (encode(block_id), encode(signature))
+    body = b"".join((_PREFIX, content.inner, tail))
+    return LedgerBlock(block_id, body, content.transactions, _offsets(content.start, content.transactions))
 
 
 def _offsets(start: int, transactions: Sequence[Transaction]) -> tuple[int, ...]:
@@ -63,3 +92,23 @@ def _offsets(start: int, transactions: Sequence[Transaction]) -> tuple[int, ...]
         offsets.append(start)
         start += len(tx.body) + 1
     return tuple(offsets)
+
+
+class _Voters(msgspec.Struct):
+    voters: list[str]
+
+
+class _VotersOnly(msgspec.Struct):
+    block: _Voters
+
+
+_voters_decoder = msgspec.json.Decoder(_VotersOnly)
+
+
+def read_voters(body: bytes) -> frozenset[str]:
+    """The voters a stored block names.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not what this ledger stores.
+    """
+    return frozenset(_voters_decoder.decode(body).block.voters)

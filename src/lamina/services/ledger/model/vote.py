@@ -19,7 +19,15 @@ class Vote:
     body: bytes
 
 
-def sign_vote(node: KeyPair, *, block_id: str, previous_block: str, is_valid: bool, timestamp: str) -> Vote:
+def sign_vote(
+    node: KeyPair,
+    *,
+    block_id: str,
+    previous_block: str,
+    is_valid: bool,
+    timestamp: str,
+    invalid_reason: str | None = None,
+) -> Vote:
     """Vote on a block.
 
     Raises:
@@ -31,7 +39,7 @@ def sign_vote(node: KeyPair, *, block_id: str, previous_block: str, is_valid: bo
         "voting_for_block": block_id,
         "previous_block": previous_block,
         "is_block_valid": is_valid,
-        "invalid_reason": None,
+        "invalid_reason": invalid_reason,
         "timestamp": timestamp,
     }
     signature = base58.encode(node.sign(encode(statement)))

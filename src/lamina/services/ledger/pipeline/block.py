@@ -17,7 +17,7 @@ from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.database import Connection, Database
 from lamina.kernel.storage.wakeup import Wakeups
-from lamina.services.ledger.errors import DoubleSpend, ValidationError
+from lamina.services.ledger.errors import DoubleSpend, InvalidHash, ValidationError
 from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, REJECTED
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
 from lamina.services.ledger.model.status import Status
@@ -76,7 +76,12 @@ class BlockBuilder:
                 continue
             poll_ms = self._settings.poll_busy_ms if took else self._settings.poll_idle_ms
             await self._wakeups.wait(backlog.CHANNEL, poll_ms / 1000)
-            await asyncio.sleep(self._settings.block_interval_ms / 1000)
+            await asyncio.sleep(self._interval_s(took))
+
+    def _interval_s(self, took: int) -> float:
+        """Long enough under load that a block's fixed costs are shared by many, short when there are few."""
+        shortest, longest = self._settings.block_interval_min_ms, self._settings.block_interval_max_ms
+        return min(max(took, shortest), longest) / 1000
 
     async def step(self) -> Round:
         """One round.
@@ -99,7 +104,8 @@ class BlockBuilder:
         admitted = await self._admit(cx, candidates, result)
         for transactions in self._chunks(admitted):
             head = await self._append(cx, head, transactions, result)
-        await backlog.forget_spends(cx, [tx.id for _, tx, _ in candidates if tx.spends])
+        spenders = [tx.id for _, tx, _ in candidates if tx.spends]
+        await backlog.forget_spends(cx, [*spenders, *(row.tx_id for row, _, _ in result.refused)])
         await rejected.insert(cx, result.refused)
         if result.blocks:
             await decisions.announce(cx)
@@ -110,11 +116,10 @@ class BlockBuilder:
         for row in rows:
             try:
                 sealed = self._seal.fits(row.body, row.seal)
-                yield (
-                    row,
-                    decode_stored(row.body) if sealed else parse_transaction(parse_body(row.body)),
-                    sealed,
-                )
+                tx = decode_stored(row.body) if sealed else parse_transaction(parse_body(row.body))
+                if tx.id != row.tx_id:
+                    raise InvalidHash(f"The row of {row.tx_id} holds transaction {tx.id}.")
+                yield row, tx, sealed
             except (LaminaError, ValueError) as refusal:
                 _refuse(result, row, refusal)
 

@@ -1,5 +1,6 @@
 """The first block of a chain: made once, adopted by later starts (distribution-and-reliability G12)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,10 +18,26 @@ from lamina.services.ledger.store import log
 _GENESIS_SEQ = 1
 
 
-def make_genesis(node: KeyPair, voters: list[str], timestamp: str) -> LedgerBlock:
+def make_genesis(node: KeyPair, voters: Sequence[str], timestamp: str) -> LedgerBlock:
     """The genesis block of spec/ledger.md 1.5; it is never voted on."""
     document = build.sign(build.genesis(node.public), [node])
     return seal_block([parse_transaction(document)], node=node, voters=voters, timestamp=timestamp)
+
+
+async def begin(database: Database, genesis: LedgerBlock) -> bool:
+    """Put a genesis block into an empty log; of several who try at once, one does.
+
+    Returns:
+        Whether this call did.
+    """
+
+    async def work(cx: Connection) -> bool:
+        head = await log.lock_head(cx)
+        if head.seq == 0:
+            await log.append(cx, head, genesis, Status.UNDECIDED)
+        return head.seq == 0
+
+    return await database.run("ledger.create_genesis", work)
 
 
 async def ensure_genesis(database: Database, node: KeyPair, clock: Clock) -> bool:
@@ -32,15 +49,7 @@ async def ensure_genesis(database: Database, node: KeyPair, clock: Clock) -> boo
     Raises:
         ForeignChain: the chain in this database was begun by a key that is not this node's.
     """
-
-    async def work(cx: Connection) -> bool:
-        head = await log.lock_head(cx)
-        if head.seq == 0:
-            block = make_genesis(node, [node.public], str(round(clock.time())))
-            await log.append(cx, head, block, Status.UNDECIDED)
-        return head.seq == 0
-
-    created = await database.run("ledger.create_genesis", work)
+    created = await begin(database, make_genesis(node, [node.public], str(round(clock.time()))))
     if not created:
         await _check_ours(database, node)
     return created

@@ -49,8 +49,11 @@ def hold(
         CriticalDuplicateVote: one eligible node voted twice.
     """
     electorate = voters & members
-    eligible = [vote for vote in votes if is_eligible(vote, electorate)]
-    ineligible = [vote for vote in votes if not is_eligible(vote, electorate)]
+    eligible: list[Mapping[str, Any]] = []
+    ineligible: list[Mapping[str, Any]] = []
+    for vote in votes:
+        counts = is_eligible(vote, electorate) and _concerns(vote, block_id)
+        (eligible if counts else ineligible).append(vote)
     _refuse_duplicates(eligible)
     malformed = [vote for vote in eligible if not is_well_formed(vote)]
     approvals = Counter(
@@ -98,13 +101,21 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 def is_eligible(vote: Mapping[str, Any], electorate: AbstractSet[str]) -> bool:
     """Whether one of the electorate signed the vote, whatever it says."""
     voter, signature = vote.get("node_pubkey"), vote.get("signature")
-    if voter not in electorate or not isinstance(voter, str) or not isinstance(signature, str):
+    if not isinstance(voter, str) or not isinstance(signature, str) or voter not in electorate:
         return False
     try:
         statement = encode(vote["vote"])
         return signatures.verify(base58.decode_key(voter), statement, base58.decode(signature))
     except (FormatError, KeyError):
         return False
+
+
+def _concerns(vote: Mapping[str, Any], block_id: str) -> bool:
+    """A signed vote for another block, stored beside this one, says nothing of this one."""
+    statement = vote["vote"]
+    return (
+        isinstance(statement, dict) and cast("dict[str, Any]", statement).get("voting_for_block") == block_id
+    )
 
 
 def _refuse_duplicates(eligible: Sequence[Mapping[str, Any]]) -> None:

@@ -135,7 +135,7 @@ def _check_amounts(tx: Transaction, spent: list[Output]) -> None:
 
 
 def check_signatures(tx: Transaction) -> None:
-    """Rule 13 without the spent outputs: every input is fulfilled over the transaction as the server reads it.
+    """Rule 13 without the spent outputs: every input is fulfilled over the normal form.
 
     Raises:
         InvalidSignature: one is not.

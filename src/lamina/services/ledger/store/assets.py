@@ -1,4 +1,6 @@
-"""Full-text search over the assets of valid CREATE transactions (spec/ledger.md 3.8)."""
+"""Assets by id, and full-text search over those of valid CREATE transactions (spec/ledger.md 3.8)."""
+
+from collections.abc import Sequence
 
 from lamina.kernel.storage.database import Database
 from lamina.services.ledger.rules.search import Question
@@ -39,5 +41,23 @@ async def search(database: Database, question: Question, limit: int) -> list[tup
         question.ranked,
         [bytes.fromhex(asset_id) for asset_id in question.ids],
         limit,
+    )
+    return [(row["tx_id"].hex(), row["body"]) for row in rows]
+
+
+async def find(database: Database, asset_ids: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Assets by id whose CREATE stands in a block that is not invalid, in chain order.
+
+    Returns:
+        (asset id, canonical bytes of its CREATE transaction).
+    """
+    rows = await database.fetch(
+        "ledger.find_assets",
+        """
+        SELECT t.tx_id, substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body
+          FROM ledger.tx_index t JOIN ledger.log l USING (seq)
+         WHERE t.tx_id = ANY ($1) AND t.operation = 1 AND t.status IN (0, 1) ORDER BY t.seq, t.position
+        """,
+        [bytes.fromhex(asset_id) for asset_id in asset_ids],
     )
     return [(row["tx_id"].hex(), row["body"]) for row in rows]

@@ -1,7 +1,27 @@
 """Blocks of the log by id, and which blocks hold a transaction."""
 
-from lamina.kernel.storage.database import Database
+from dataclasses import dataclass
+from datetime import datetime
+
+from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.model.status import Status
+
+_CONTAINING = """
+SELECT l.block_id, t.status FROM ledger.log l
+  JOIN (SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status IN (0, 1)
+        UNION ALL
+        SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status = 2) t USING (seq)
+ ORDER BY l.seq
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A block whose election has not ended, with its canonical bytes."""
+
+    seq: int
+    body: bytes
+    created_at: datetime
 
 
 async def find(database: Database, block_id: str) -> bytes | None:
@@ -40,3 +60,27 @@ async def list_containing(database: Database, tx_id: str, status: Status | None)
         None if status is None else int(status),
     )
     return [row["block_id"] for row in rows]
+
+
+async def list_statuses(database: Database, tx_id: str) -> dict[str, Status]:
+    """The blocks that hold a transaction with their statuses, in log order."""
+    rows = await database.fetch("ledger.list_block_statuses", _CONTAINING, bytes.fromhex(tx_id))
+    return {row["block_id"]: Status(row["status"]) for row in rows}
+
+
+async def find_undecided(cx: Connection, block_id: str) -> Undecided | None:
+    """A block of the log whose election has not ended; the first block has none (spec/ledger.md 1.5)."""
+    row = await cx.fetchrow(
+        """
+        SELECT l.seq, l.body, l.created_at FROM ledger.log l
+         WHERE l.block_id = $1 AND l.seq > 1
+           AND NOT EXISTS (SELECT FROM ledger.decisions d WHERE d.block_id = l.block_id)
+        """,
+        block_id,
+    )
+    return None if row is None else Undecided(row["seq"], row["body"], row["created_at"])
+
+
+async def find_first(cx: Connection) -> str | None:
+    """Id of the genesis block; None while the log is empty."""
+    return await cx.fetchval("SELECT block_id FROM ledger.log WHERE seq = 1")

@@ -84,3 +84,16 @@ async def find_live(cx: Connection, tx_ids: Iterable[str]) -> set[str]:
         [bytes.fromhex(tx_id) for tx_id in tx_ids],
     )
     return {row["tx_id"].hex() for row in rows}
+
+
+async def find_live_elsewhere(cx: Connection, tx_ids: Iterable[str], block_id: str) -> set[str]:
+    """Which of these transactions stand in another block than this one that is not invalid."""
+    rows = await cx.fetch(
+        """
+        SELECT t.tx_id FROM ledger.tx_index t JOIN ledger.log l USING (seq)
+         WHERE t.tx_id = ANY ($1) AND t.status IN (0, 1) AND l.block_id <> $2
+        """,
+        [bytes.fromhex(tx_id) for tx_id in tx_ids],
+        block_id,
+    )
+    return {row["tx_id"].hex() for row in rows}

@@ -18,6 +18,11 @@ class ValidBlock:
     transactions: Sequence[tuple[str, str]]
 
 
+async def lock(cx: Connection) -> None:
+    """Take the right to decide until the transaction ends, so that the last of two votes sees the first."""
+    await cx.execute("SELECT position FROM ledger.decision_head WHERE id = 1 FOR UPDATE")
+
+
 async def insert(cx: Connection, *, block_id: str, seq: int, status: Status) -> None:
     """Freeze a block's status, once, in the transaction that stores the deciding vote."""
     position = await cx.fetchval(

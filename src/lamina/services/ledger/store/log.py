@@ -5,7 +5,7 @@ owners and words. The unique partial indexes on claims and on transaction ids ma
 at every committed state, whatever the callers believed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -163,6 +163,25 @@ async def _describe(cx: Connection, seq: int, transactions: Sequence[Transaction
         await cx.execute(_INSERT_ASSETS, seq, positions, tx_ids, words)
 
 
+async def settle(cx: Connection, seq: int, status: Status) -> None:
+    """Give a block's index rows and claims the status its election ended with."""
+    await cx.execute("UPDATE ledger.tx_index SET status = $2 WHERE seq = $1", seq, int(status))
+    await cx.execute("UPDATE ledger.claims SET status = $2 WHERE seq = $1", seq, int(status))
+
+
+async def strike(cx: Connection, seq: int, transactions: Iterable[Transaction]) -> None:
+    """Remove an invalid block's owners and words: nobody asks for them again."""
+    keys = {key for tx in transactions for key, _ in owned(tx)}
+    await cx.execute("DELETE FROM ledger.owners WHERE public_key = ANY ($2) AND seq = $1", seq, list(keys))
+    await cx.execute("DELETE FROM ledger.assets WHERE seq = $1", seq)
+
+
+async def read_after(cx: Connection, block_id: str) -> Entry | None:
+    """The block that follows another in the log."""
+    row = await cx.fetchrow("SELECT seq, prev, block_id, body FROM ledger.log WHERE prev = $1", block_id)
+    return None if row is None else Entry(row["seq"], row["prev"], row["block_id"], row["body"])
+
+
 async def read(database: Database, after_seq: int, limit: int) -> list[Entry]:
     """Blocks after a position, in order; a reader that has seen seq k never later finds a new row below k."""
     rows = await database.fetch(
@@ -179,6 +198,11 @@ async def read_head(database: Database) -> Head:
     row = await database.fetchrow("ledger.read_head", "SELECT seq, tip FROM ledger.log_head WHERE id = 1")
     assert row is not None, "the migration inserts the head row"
     return Head(row["seq"], row["tip"])
+
+
+async def holds(cx: Connection, block_id: str) -> bool:
+    """Whether a block is in the log, within the caller's transaction."""
+    return await cx.fetchval("SELECT EXISTS (SELECT FROM ledger.log WHERE block_id = $1)", block_id)
 
 
 async def is_appended(database: Database, block_id: str) -> bool:

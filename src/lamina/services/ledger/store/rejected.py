@@ -29,13 +29,17 @@ async def insert(cx: Connection, refused: Sequence[tuple[Waiting, str, str]]) ->
 
 
 async def page(database: Database, *, before: datetime | None, limit: int) -> list[Rejection]:
-    """The newest rejections first, older than `before` where it is given."""
+    """The newest rejections first, older than `before` where it is given.
+
+    A page ends with a whole round, whose rows share one time: it may hold more than `limit`, so that the last
+    time of one page leads to the next without a gap.
+    """
     rows = await database.fetch(
         "ledger.page_rejected",
         """
         SELECT tx_id, reason, detail, accepted_at, rejected_at FROM ledger.rejected
          WHERE $1::timestamptz IS NULL OR rejected_at < $1
-         ORDER BY rejected_at DESC, tx_id LIMIT $2
+         ORDER BY rejected_at DESC FETCH FIRST $2 ROWS WITH TIES
         """,
         before,
         limit,

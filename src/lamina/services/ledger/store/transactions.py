@@ -1,11 +1,21 @@
 """Transactions of the log, read as slices of their blocks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from lamina.kernel.storage.database import Database
+from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.model.status import Status
 
 _SLICE = "substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A transaction where it stands: in a block that is not invalid, or (status None) in the backlog."""
+
+    status: Status | None
+    block_id: str | None
+    body: bytes
 
 
 async def find_valid(database: Database, tx_ids: Sequence[str]) -> dict[str, bytes]:
@@ -76,3 +86,33 @@ async def find_status(database: Database, tx_id: str) -> str | None:
     if status is None:
         return None
     return "backlog" if status == 9 else Status(status).word
+
+
+async def find_copies(database: Database, tx_id: str) -> list[Copy]:
+    """Wherever a transaction lives; more than one of a status only where the tables were tampered with."""
+    rows = await database.fetch(
+        "ledger.find_copies",
+        f"""
+        SELECT t.status, l.block_id, {_SLICE} FROM ledger.tx_index t JOIN ledger.log l USING (seq)
+         WHERE t.tx_id = $1 AND t.status IN (0, 1)
+        UNION ALL SELECT NULL, NULL, body FROM ledger.backlog WHERE tx_id = $1
+        """,
+        bytes.fromhex(tx_id),
+    )
+    return [
+        Copy(None if row["status"] is None else Status(row["status"]), row["block_id"], row["body"])
+        for row in rows
+    ]
+
+
+async def read_block(cx: Connection, seq: int) -> list[tuple[bytes, int]]:
+    """The transactions of a block in order, each with the number of invalid blocks it stands in."""
+    rows = await cx.fetch(
+        f"""
+        SELECT {_SLICE},
+               (SELECT count(*) FROM ledger.tx_index i WHERE i.tx_id = t.tx_id AND i.status = 2) AS n
+          FROM ledger.tx_index t JOIN ledger.log l USING (seq) WHERE t.seq = $1 ORDER BY t.position
+        """,
+        seq,
+    )
+    return [(row["body"], row["n"]) for row in rows]
