@@ -1,8 +1,10 @@
 """Fixtures shared by all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from tests.postgres_server import SharedServer
 from tests.running_platform import RunningPlatform, open_directory
 
 
@@ -13,3 +15,16 @@ def platform() -> Iterator[RunningPlatform]:
         running = RunningPlatform(directory / "data").start()
         yield running
         assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """DSN of a server where databases may be made: `LAMINA_TEST_DSN`'s, else an embedded one."""
+    external = os.environ.get("LAMINA_TEST_DSN")
+    if external is not None:
+        yield external
+        return
+    with open_directory() as directory:
+        server = SharedServer(directory / "data")
+        yield server.start()
+        server.stop()

@@ -26,9 +26,12 @@ _DEFAULT_PORTS = (9984, 9985, 8088)
 
 
 def free_port_offset() -> int:
-    """An offset at which every default port is free now; spread by process so that parallel runs differ."""
+    """An offset at which every default port is free now; spread by process so that parallel runs differ.
+
+    All below 32768, where Linux begins to take ports for outgoing connections.
+    """
     for attempt in range(200):
-        offset = 10_000 + (os.getpid() * 37 + attempt * 101) % 40_000
+        offset = 10_000 + (os.getpid() * 37 + attempt * 101) % 12_000
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
             return offset
     raise RuntimeError("no free ports")

@@ -1,0 +1,1 @@
+"""Measurements of whole services beside the floor of what their work unavoidably costs."""

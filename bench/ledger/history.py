@@ -1,0 +1,122 @@
+"""The same figures with a long history behind them.
+
+The store is filled through the ledger's own accept and block steps, without HTTP and without verifying the
+signatures; every row is one the real path writes.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from tests.running_platform import open_directory
+
+from bench.ledger import corpus, whole
+from bench.ledger.load import Latency, Request
+from bench.ledger.target import whole_target
+from lamina.formats.signatures import KeyPair
+from lamina.kernel.clock import SystemClock
+from lamina.kernel.crypto.keys import load_or_create
+from lamina.kernel.observability.statsd import Statsd
+from lamina.kernel.storage.database import Database, PoolOptions
+from lamina.kernel.storage.embedded import EmbeddedOptions, EmbeddedPostgres
+from lamina.kernel.storage.wakeup import Wakeups
+from lamina.services.ledger.model.transaction import Transaction, decode_stored
+from lamina.services.ledger.node import KEY_FILE
+from lamina.services.ledger.pipeline.block import BlockBuilder
+from lamina.services.ledger.pipeline.seal import Seal
+from lamina.services.ledger.settings import LedgerSettings
+from lamina.services.ledger.store import backlog
+
+LABEL = "history"
+BLOCK = 1000
+OLD_KEYS = 4000
+STATEMENT_TIMEOUT_S = 900.0
+
+
+class HistoryFigures(msgspec.Struct):
+    """The figures over a filled store.
+
+    Attributes:
+        stored: transactions in the store before the first measurement.
+        fill_s: seconds it took to put them there.
+        start_s: seconds `lamina up` took on the filled store.
+        figures: the ordinary ones.
+        outputs_old: lists of keys that own one output of the history.
+        outputs_many: lists of the key that owns `many` outputs.
+        many: how many.
+    """
+
+    stored: int
+    fill_s: float
+    start_s: float
+    figures: whole.WholeFigures
+    outputs_old: Latency
+    outputs_many: Latency
+    many: int
+
+
+def measure(posts: Sequence[Request], effort: whole.Effort, *, label: str, stored: int) -> HistoryFigures:
+    """Fill a store with `stored` transactions, start the platform on it and measure.
+
+    Args:
+        posts: requests of the corpus `label`, which is another than the history's.
+        effort: how long.
+        label: of the corpus.
+        stored: how many transactions there are to be before.
+    """
+    with open_directory() as directory:
+        data_dir = directory / "data"
+        with whole_target(data_dir):
+            pass
+        fill_s = asyncio.run(fill(data_dir, stored))
+        begun = time.monotonic()
+        with whole_target(data_dir) as target:
+            start_s = time.monotonic() - begun
+            return HistoryFigures(
+                stored=stored,
+                fill_s=round(fill_s, 1),
+                start_s=round(start_s, 1),
+                figures=whole.measure_whole(target, posts, effort, label=label),
+                outputs_old=whole.outputs(target, corpus.own_keys(LABEL, stored)[:OLD_KEYS], effort.read_s),
+                outputs_many=whole.outputs(target, [corpus.key_of_many()], effort.read_s),
+                many=stored // corpus.MANY_EVERY,
+            )
+
+
+async def fill(data_dir: Path, count: int) -> float:
+    """Put `count` valid transactions into the store of a platform that was started once and stopped.
+
+    Returns:
+        Seconds.
+    """
+    begun = time.monotonic()
+    server = EmbeddedPostgres(EmbeddedOptions(data_dir))
+    await server.start()
+    try:
+        options = PoolOptions(server.dsn, statement_timeout_s=STATEMENT_TIMEOUT_S, application="bench fill")
+        database = await Database.connect(options)
+        await _append(database, load_or_create(data_dir / KEY_FILE).pair, corpus.stored(LABEL, count))
+        # Autovacuum does this in the hours a history takes; otherwise it would run during the measurement.
+        await database.store("bench.vacuum", "VACUUM ANALYZE")
+        await database.close()
+    finally:
+        await server.stop()
+    return time.monotonic() - begun
+
+
+async def _append(database: Database, node: KeyPair, bodies: Iterator[bytes]) -> None:
+    settings, seal = LedgerSettings(), Seal(node)
+    wakeups = Wakeups(database, (backlog.CHANNEL,))
+    statsd = Statsd(settings.graphite_host)
+    builder = BlockBuilder(database, wakeups, node, settings, clock=SystemClock(), statsd=statsd)
+    while chunk := [_sealed(seal, body) for body in itertools.islice(bodies, BLOCK)]:
+        await backlog.insert(database, chunk, node.public)
+        taken = (await builder.step()).taken
+        assert taken == len(chunk), "nobody else uses this store"
+
+
+def _sealed(seal: Seal, body: bytes) -> tuple[Transaction, bytes]:
+    return decode_stored(body), seal.of(body)

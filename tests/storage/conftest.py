@@ -1,0 +1,50 @@
+"""A fresh database for every test, empty or with the ledger's tables."""
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from tests.postgres_server import drop_database, in_thread, new_database
+
+from lamina.kernel.storage.database import Database, PoolOptions
+from lamina.kernel.storage.migrate import load, migrate
+from lamina.services.ledger.service import MIGRATIONS, NAME
+
+
+async def _migrate(dsn: str) -> None:
+    database = await Database.connect(PoolOptions(dsn))
+    await migrate(database, load(NAME, MIGRATIONS))
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def ledger_template(postgres: str) -> Iterator[str]:
+    """Name of a database that holds the ledger's tables and nobody is connected to."""
+    dsn = new_database(postgres)
+    in_thread(_migrate(dsn))
+    yield urlsplit(dsn).path[1:]
+    drop_database(postgres, dsn)
+
+
+@pytest.fixture
+def empty_dsn(postgres: str) -> Iterator[str]:
+    """A database without tables."""
+    dsn = new_database(postgres)
+    yield dsn
+    drop_database(postgres, dsn)
+
+
+@pytest.fixture
+def ledger_dsn(postgres: str, ledger_template: str) -> Iterator[str]:
+    """A database with the ledger's tables."""
+    dsn = new_database(postgres, ledger_template)
+    yield dsn
+    drop_database(postgres, dsn)
+
+
+@pytest.fixture
+async def database(ledger_dsn: str) -> AsyncIterator[Database]:
+    """A pool on a database with the ledger's tables."""
+    database = await Database.connect(PoolOptions(ledger_dsn))
+    yield database
+    await database.close()
