@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lamina.cli.options import all_sections, options_of
-from lamina.cli.output import print_json, result_console
+from lamina.cli.output import print_json, print_table, result_console
 from lamina.cli.prompts import say
 from lamina.kernel.errors import ConfigurationError, LaminaError
 
@@ -65,13 +65,13 @@ def _print_one(setting: "Explained", *, color: bool) -> None:
 
 
 def _print_all(settings: "list[Explained]", *, color: bool) -> None:
-    from rich.table import Table
+    rows = [(each.key, each.value_text, each.unit or "", _origin(each)) for each in settings]
+    print_table(("setting", "value", "unit", "from"), rows, color=color)
 
-    table = Table("setting", "value", "unit", "from", box=None, pad_edge=False)
-    for each in settings:
-        origin = "default" if each.origin.kind == "default" else f"{each.origin.kind}: {each.origin.where}"
-        table.add_row(each.key, each.value_text, each.unit or "", origin)
-    result_console(color=color).print(table)
+
+def _origin(setting: "Explained") -> str:
+    origin = setting.origin
+    return "default" if origin.kind == "default" else f"{origin.kind}: {origin.where}"
 
 
 @group.command()
@@ -138,19 +138,13 @@ def env(context: typer.Context, as_json: _Json = False) -> None:
 
     Example: lamina config env
     """
-    from rich.table import Table
-
     options = options_of(context)
-    rows = list(_variables())
+    names = ("variable", "setting", "counts_for", "set")
     if as_json or options.json:
-        print_json(
-            [dict(zip(("variable", "setting", "counts_for", "set"), row, strict=True)) for row in rows]
-        )
+        print_json([dict(zip(names, row, strict=True)) for row in _variables()])
         return
-    table = Table("variable", "setting", "counts for", "set", box=None, pad_edge=False)
-    for variable, setting, scope, is_set in rows:
-        table.add_row(variable, setting, scope, "yes" if is_set else "")
-    result_console(color=options.color).print(table)
+    rows = [(*row[:3], "yes" if row[3] else "") for row in _variables()]
+    print_table(names, rows, color=options.color)
 
 
 def _variables() -> list[tuple[str, str, str, bool]]:

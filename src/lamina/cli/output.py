@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina.kernel.errors import LaminaError
@@ -28,6 +29,21 @@ def message_console(*, color: bool) -> "Console":
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
     """One JSON document as the result."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal: what is not printable is shown escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, color: bool) -> None:
+    """Lines of aligned columns as the result, never cut nor wrapped: a pipe must get every row whole."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *shown, strict=True)]
+    console = result_console(color=color)
+    for number, row in enumerate([columns, *shown]):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        console.print(line, style="bold" if number == 0 else None, markup=False)
 
 
 def render_error(error: LaminaError, *, as_json: bool, color: bool) -> None:

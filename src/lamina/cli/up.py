@@ -38,11 +38,14 @@ def run(settings: "Settings", services: Sequence[str], options: GlobalOptions) -
 
     from lamina.kernel.observability import metrics_directory
     from lamina.kernel.settings.platform import PlatformSettings
+    from lamina.kernel.storage.embedded.lock import PLATFORM_LOCK_NAME, DirectoryLock
 
     options.start_logging(settings)
     data_dir = settings.get(PlatformSettings).data_dir
     # Passable, not readable: PostgreSQL's account must get to its cluster; every secret inside is 0600.
     data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    # Before anything that belongs to a running platform is touched.
+    lock = DirectoryLock.acquire(data_dir, PLATFORM_LOCK_NAME)
     metrics_directory.prepare(data_dir / "metrics")
     # Only now may anything be imported that declares a metric.
     platform = import_module("lamina.app.platform").Platform(settings, services)
@@ -51,6 +54,7 @@ def run(settings: "Settings", services: Sequence[str], options: GlobalOptions) -
         announce(state, options)
 
     uvloop.run(platform.run(ready))
+    lock.release()
 
 
 def announce(state: "PlatformState", options: GlobalOptions) -> None:

@@ -9,8 +9,8 @@ from lamina.cli.options import GlobalOptions, options_of
 from lamina.cli.output import print_json, result_console
 
 if TYPE_CHECKING:
-    from lamina.kernel.settings.load import Settings
     from lamina.cli.database import OpenDatabase
+    from lamina.kernel.settings.load import Settings
     from lamina.kernel.storage.database import Database
 
 EXIT_NEWER = 4

@@ -7,7 +7,7 @@ import typer
 from lamina.cli.admin import ask_admin
 from lamina.cli.ledger.options import load_settings
 from lamina.cli.options import options_of
-from lamina.cli.output import print_json, result_console
+from lamina.cli.output import print_json, print_table
 
 
 def rejected(
@@ -22,15 +22,14 @@ def rejected(
 
     Example: lamina ledger rejected --limit 10
     """
-    from rich.table import Table
-
     options = options_of(context)
     parameters = {"limit": str(limit)} | ({} if before is None else {"before": before})
     rows = ask_admin(load_settings(context), "ledger/rejected", parameters)
     if as_json or options.json:
         print_json(rows)
         return
-    table = Table("rejected at", "transaction", "reason", "detail", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(row["rejected_at"], row["transaction_id"], row["reason"], row["detail"])
-    result_console(color=options.color).print(table if rows else "No transaction was rejected.")
+    if not rows:
+        typer.echo("No transaction was rejected.")
+        return
+    names = ("rejected_at", "transaction_id", "reason", "detail")
+    print_table(names, [[row[name] for name in names] for row in rows], color=options.color)

@@ -8,7 +8,7 @@ import typer
 
 from lamina.cli.ledger.options import load_settings
 from lamina.cli.options import GlobalOptions, options_of
-from lamina.cli.output import print_json, result_console
+from lamina.cli.output import print_json, printable, result_console
 from lamina.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _print(document: dict[str, Any], options: GlobalOptions) -> None:
     console = result_console(color=options.color)
     for flaw in document["flaws"][:FLAWS_SHOWN]:
         where = "" if flaw["seq"] is None else f"block {flaw['seq']} "
-        console.print(f"{flaw['kind']:16} {where}{flaw['subject']}: {flaw['text']}", markup=False)
+        line = f"{flaw['kind']:16} {where}{flaw['subject']}: {flaw['text']}"
+        console.print(printable(line), markup=False)
     if document["flaw_count"] > FLAWS_SHOWN:
         console.print(
             f"… {document['flaw_count']} flaws in all; --json lists up to {FLAWS_KEPT}", markup=False

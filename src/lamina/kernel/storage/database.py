@@ -344,6 +344,15 @@ def _leave_stale_primary(connection: Connection, failure: BaseException) -> None
         cut(connection)
 
 
+async def copy_rows(
+    cx: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """COPY rows into `schema.table` within the caller's transaction; a conflict ends that transaction."""
+    if rows:
+        schema, _, name = table.partition(".")
+        await cx.copy_records_to_table(name, schema_name=schema, columns=list(columns), records=rows)
+
+
 def unavailable(failure: BaseException) -> DatabaseUnavailable:
     """Word a driver's failure for people, without the DSN."""
     return DatabaseUnavailable(

@@ -546,7 +546,6 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
             # Refusing is an answer too; uvicorn would report an application that gave none.
             self.handshake_complete = True
 
-
     async def _send_frames(self, frames: bytes) -> None:
         """Write frames that the application made once for many connections."""
         await self.writable.wait()

@@ -12,7 +12,7 @@ from lamina.kernel.web.respond import Reply
 TRY_AGAIN_LATER = 1013
 
 FRAMES_EXTENSION = "lamina.frames"
-"""In a scope's extensions: the server also sends ready-made frames, `{"type": "websocket.send", "frames": b}`."""
+"""In a scope's extensions: the server also takes ready-made frames, as `frames` of a `websocket.send`."""
 
 FULL = Reply(503, b'{"message": "Too many subscribers", "status": 503}', [(b"retry-after", b"5")])
 

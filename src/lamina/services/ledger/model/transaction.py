@@ -62,6 +62,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     @property
     def spends(self) -> tuple[Outpoint, ...]:
         """The outputs this transaction spends, in input order."""
+        if self.operation != TRANSFER:
+            return ()
         return tuple(entry.spends for entry in self.inputs if entry.spends is not None)
 
 

@@ -6,7 +6,7 @@ Assets and questions go through the same functions, so they cannot disagree abou
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -74,13 +74,16 @@ def asset_vector(data: object) -> str:
     return " ".join(vector.values())
 
 
-def _strings(value: object) -> Iterator[str]:
+def _strings(value: object, found: list[str] | None = None) -> list[str]:
     """String values at any depth, in document order."""
+    found = [] if found is None else found
+    children: Iterable[object] = ()
     if isinstance(value, str):
-        yield value
+        found.append(value)
     elif isinstance(value, dict):
-        for child in cast("dict[str, object]", value).values():
-            yield from _strings(child)
+        children = cast("dict[str, object]", value).values()
     elif isinstance(value, list):
-        for child in cast("list[object]", value):
-            yield from _strings(child)
+        children = cast("list[object]", value)
+    for child in children:
+        _strings(child, found)
+    return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from lamina.formats import base58
-from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.storage.database import Connection, Database, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import CREATE, GENESIS, TRANSFER, Transaction
@@ -38,21 +38,14 @@ class Entry:
     body: bytes
 
 
-_INSERT_INDEX = """
-INSERT INTO ledger.tx_index (seq, position, tx_id, operation, asset_id, byte_offset, byte_length, status)
-SELECT $1, t.n - 1, t.tx_id, t.operation, t.asset_id, t.byte_offset, t.byte_length, $2
-  FROM unnest($3::bytea[], $4::smallint[], $5::bytea[], $6::int[], $7::int[])
-       WITH ORDINALITY AS t (tx_id, operation, asset_id, byte_offset, byte_length, n)
-"""
+_INDEX_COLUMNS = (
+    "seq", "position", "tx_id", "operation", "asset_id", "byte_offset", "byte_length", "status",
+)  # fmt: skip
+_OWNER_COLUMNS = ("public_key", "seq", "position", "output_index", "tx_id")
 _INSERT_CLAIMS = """
 INSERT INTO ledger.claims (input_tx_id, input_index, spender_tx_id, seq, status)
 SELECT c.tx_id, c.index, c.spender, $1, $2
   FROM unnest($3::bytea[], $4::int[], $5::bytea[]) AS c (tx_id, index, spender)
-"""
-_INSERT_OWNERS = """
-INSERT INTO ledger.owners (public_key, seq, position, output_index, tx_id)
-SELECT o.public_key, $1, o.position, o.output_index, o.tx_id
-  FROM unnest($2::bytea[], $3::int[], $4::int[], $5::bytea[]) AS o (public_key, position, output_index, tx_id)
 """
 _INSERT_ASSETS = """
 INSERT INTO ledger.assets (seq, position, tx_id, words)
@@ -100,16 +93,21 @@ async def append(cx: Connection, head: Head, block: LedgerBlock, status: Status)
 
 
 async def _index(cx: Connection, seq: int, block: LedgerBlock, status: Status) -> None:
-    await cx.execute(
-        _INSERT_INDEX,
-        seq,
-        int(status),
-        [bytes.fromhex(tx.id) for tx in block.transactions],
-        [OPERATIONS[tx.operation] for tx in block.transactions],
-        [bytes.fromhex(tx.asset_id) for tx in block.transactions],
-        block.offsets,
-        [len(tx.body) for tx in block.transactions],
-    )
+    """COPY: under the head lock nothing here can conflict, and it costs both sides least."""
+    rows = [
+        (
+            seq,
+            at,
+            bytes.fromhex(tx.id),
+            OPERATIONS[tx.operation],
+            bytes.fromhex(tx.asset_id),
+            offset,
+            len(tx.body),
+            status,
+        )
+        for at, (tx, offset) in enumerate(zip(block.transactions, block.offsets, strict=True))
+    ]
+    await copy_rows(cx, "ledger.tx_index", _INDEX_COLUMNS, rows)
 
 
 async def _claim(cx: Connection, seq: int, transactions: Sequence[Transaction], status: Status) -> None:
@@ -127,13 +125,11 @@ async def _claim(cx: Connection, seq: int, transactions: Sequence[Transaction], 
 
 async def _own(cx: Connection, seq: int, transactions: Sequence[Transaction]) -> None:
     rows = [
-        (key, position, index, bytes.fromhex(tx.id))
+        (key, seq, position, index, bytes.fromhex(tx.id))
         for position, tx in enumerate(transactions)
         for key, index in owned(tx)
     ]
-    if rows:
-        keys, positions, indices, tx_ids = zip(*rows, strict=True)
-        await cx.execute(_INSERT_OWNERS, seq, keys, positions, indices, tx_ids)
+    await copy_rows(cx, "ledger.owners", _OWNER_COLUMNS, rows)
 
 
 def owned(tx: Transaction) -> Iterator[tuple[bytes, int]]:
