@@ -1,8 +1,9 @@
 # Every task of the project. `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-# The newest Python that Lamina supports and this machine has.
-PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11; do command -v python$$v && exit; done; echo python3)
+# The first Python that runs and is new enough (a command of that name may be a shim that does not).
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
@@ -52,7 +53,7 @@ clean: ## Remove the environment and caches; data directories are left alone
 # The environment, exactly as locked. Each stamp stands for "installed from this lock file".
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Lamina needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 start"; exit 1; }
+		{ echo "Lamina needs Python 3.11 or newer. If it is installed elsewhere: make PYTHON=/path/to/python3 start"; exit 1; }
 	$(PYTHON) -m venv .venv || \
 		{ rm -rf .venv; echo "This Python cannot make environments. On Debian: apt install python3-venv"; exit 1; }
 

@@ -93,6 +93,7 @@ class Peer:
         async with asyncio.timeout(READ_TIMEOUT_S):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             first, *lines = head.rstrip("\r\n").split("\r\n")
+            assert first.startswith("HTTP/1.1 ")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             body = b"" if head_only else await self._body(headers)
             return Response(int(first.split(" ")[1]), headers, body)

@@ -435,6 +435,19 @@ async def test_request_half_sent_when_draining_starts_is_still_answered():
 
 
 @on_uvloop
+async def test_request_that_arrived_just_before_draining_is_answered():
+    """Its bytes are in the kernel, the event loop has not seen them, and the connection looks idle."""
+    async with serving(Site().app) as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as client:
+            await served.until_connections(1)
+            client.sendall(get("/hello"))
+            assert await served.server.drain(5) == 0
+            answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer
+
+
+@on_uvloop
 async def test_drain_closes_idle_connections_at_once_and_cuts_off_what_never_ends():
     site = Site()
     async with serving(site.app) as served, served.peer() as idle, served.peer() as stuck:

@@ -1,28 +1,26 @@
-"""The library facade on a real PostgreSQL: five nodes of one federation share a database."""
+"""The library facade on a real PostgreSQL: what one node reads, writes and checks."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.federation import UNKNOWN, Document, Five, alice, bob, carol, created, private_keys, sent, without
 from tests.postgres_server import execute
 from tests.shared_data import shared_records
 
-from lamina.formats import transaction as build
-from lamina.formats.base58 import encode as base58
-from lamina.formats.canonical_json import encode as canonical
-from lamina.formats.signatures import KeyPair, new_seed
+from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import SystemClock
 from lamina.kernel.errors import ConfigurationError, DatabaseUnavailable
+from lamina.kernel.observability.statsd import Statsd
+from lamina.kernel.storage.wakeup import Wakeups
 from lamina.services.ledger.errors import (
     AmountError,
     CriticalDoubleInclusion,
     CriticalDoubleSpend,
-    CriticalDuplicateVote,
-    CyclicBlockchainError,
     DoubleSpend,
-    DuplicateTransaction,
     GenesisBlockAlreadyExistsError,
     InputDoesNotExist,
     InvalidSignature,
@@ -30,87 +28,12 @@ from lamina.services.ledger.errors import (
     OperationError,
     SchemaValidationError,
     SybilError,
-    TransactionNotInValidBlock,
     ValidationError,
 )
 from lamina.services.ledger.facade import Bigchain, Connection
-from lamina.services.ledger.model.federation import Federation
-from lamina.services.ledger.model.stored import Flaw
-from lamina.services.ledger.pipeline.verify import Verifier
-from lamina.services.ledger.pipeline.vote import Voter
-
-Document = dict[str, Any]
-NODES = 5
-UNKNOWN = "0" * 64
-
-
-def private_keys(count: int) -> list[tuple[str, str]]:
-    """(public, private) pairs as a configuration has them."""
-    seeds = [new_seed() for _ in range(count)]
-    return [(KeyPair.from_seed(seed).public, base58(seed)) for seed in seeds]
-
-
-class Five:
-    """A federation of five, and what tests do with it again and again."""
-
-    def __init__(self, dsn: str) -> None:
-        self.dsn = dsn
-        self.keys = private_keys(NODES)
-        self.connection = Connection(dsn)
-        self.nodes = [self.node(index) for index in range(NODES)]
-        self.genesis = self.nodes[0].create_genesis_block()
-
-    def node(self, index: int, **options: Any) -> Bigchain:
-        others = [public for public, _ in self.keys if public != self.keys[index][0]]
-        return Bigchain(*self.keys[index], others, options.pop("connection", self.connection), **options)
-
-    def voter(self, index: int) -> Voter:
-        public, private = self.keys[index]
-        federation = Federation.of(public, [key for key, _ in self.keys])
-        pair = KeyPair.from_seed_base58(private)
-        return Voter(self.connection.database, pair, federation, strict_owners=True, clock=SystemClock())
-
-    def block(self, *transactions: Document, by: int = 0) -> Document:
-        """Write a block of these."""
-        block = self.nodes[by].create_block(transactions)
-        self.nodes[by].write_block(block)
-        return block
-
-    def vote(self, block: Document, *decisions: bool) -> None:
-        """The first nodes vote, one decision each."""
-        for node, decision in zip(self.nodes, decisions, strict=False):
-            previous = node.get_last_voted_block()
-            assert previous is not None
-            node.write_vote(node.vote(block["id"], previous["id"], decision))
-
-    def valid(self, *transactions: Document) -> Document:
-        """A block that became valid."""
-        block = self.block(*transactions)
-        self.vote(block, True, True, True)
-        assert self.nodes[0].get_block(block["id"], include_status=True) == (block, "valid")
-        return block
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of the database as they are."""
-        rows = self.connection.run(self.connection.database.fetch("test.read", query))
-        return [tuple(row.values()) for row in rows]
-
-    def decisions(self) -> list[tuple[str, int]]:
-        """(block id, status) in the order they were recorded."""
-        return [
-            (block_id, status)
-            for block_id, status in self.read(
-                "SELECT block_id, status FROM ledger.decisions ORDER BY position"
-            )
-        ]
-
-    def flaws(self) -> list[Flaw]:
-        """What `lamina ledger verify` would say."""
-        found: list[Flaw] = []
-        members = {public for public, _ in self.keys}
-        verifier = Verifier(self.connection.database, members, found=found.append, advanced=lambda _: None)
-        self.connection.run(verifier.run())
-        return found
+from lamina.services.ledger.pipeline.block import BlockBuilder
+from lamina.services.ledger.settings import LedgerSettings
+from lamina.services.ledger.store.backlog import CHANNEL
 
 
 @pytest.fixture
@@ -125,19 +48,6 @@ def alone(ledger_dsn: str) -> Iterator[Bigchain]:
     """The only node of its federation, on an empty chain."""
     with Bigchain(*private_keys(1)[0], connection=ledger_dsn) as node:
         yield node
-
-
-alice, bob, carol = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
-
-
-def created(owner: KeyPair = alice, amount: int = 1, **data: Any) -> Document:
-    return build.sign(build.create(owner.public, [(owner.public, amount)], data or None, None), [owner])
-
-
-def sent(source: Document, to: KeyPair, by: KeyPair = alice, amount: int = 1) -> Document:
-    asset_id = source["id"] if source["operation"] == "CREATE" else source["asset"]["id"]
-    unsigned = build.transfer(build.inputs_of(source, [0]), [(to.public, amount)], asset_id, None)
-    return build.sign(unsigned, [by])
 
 
 def test_the_constants_are_the_words_of_the_wire() -> None:
@@ -202,185 +112,6 @@ def test_many_threads_may_call_at_once(alone: Bigchain) -> None:
         list(threads.map(alone.write_transaction, documents))
         statuses = list(threads.map(lambda each: alone.get_status(each["id"]), documents))
     assert statuses == ["backlog"] * len(documents)
-
-
-def test_five_nodes_make_a_block_valid_with_three_votes(five: Five) -> None:
-    transaction = created()
-    writer = five.nodes[1]
-    writer.write_transaction(transaction)
-    assert writer.get_transaction(transaction["id"], include_status=True) == (transaction, "backlog")
-    block = five.block(transaction)
-    assert set(block["block"]["voters"]) == five.nodes[0].federation
-    assert writer.get_transaction(transaction["id"], include_status=True) == (transaction, "undecided")
-    five.vote(block, True, True)
-    assert five.nodes[4].block_election_status(block) == "undecided"
-    assert five.decisions() == []
-    third = five.nodes[2]
-    third.write_vote(third.vote(block["id"], five.genesis["id"], True))
-    for node in five.nodes:
-        assert node.block_election_status(block) == "valid"
-        assert node.get_status(transaction["id"]) == "valid"
-        assert node.get_blocks_status_containing_tx(transaction["id"]) == {block["id"]: "valid"}
-    for late in five.nodes[3:]:
-        late.write_vote(late.vote(block["id"], five.genesis["id"], True))
-    assert five.decisions() == [(block["id"], 1)]
-    assert five.flaws() == []
-
-
-def test_votes_that_arrive_together_end_an_election_once(five: Five) -> None:
-    for n in range(4):
-        block = five.block(created(n=n))
-        votes = []
-        for node in five.nodes:
-            previous = node.get_last_voted_block()
-            assert previous is not None
-            votes.append((node, node.vote(block["id"], previous["id"], True)))
-        with ThreadPoolExecutor(NODES) as threads:
-            list(threads.map(lambda pair: pair[0].write_vote(pair[1]), votes))
-    assert len(five.decisions()) == 4
-    assert {status for _, status in five.decisions()} == {1}
-    assert five.flaws() == []
-
-
-def test_three_votes_against_a_block_send_its_transactions_back(five: Five) -> None:
-    source = created(amount=2)
-    five.valid(source)
-    asset, transfer = created(word="clarinet"), sent(source, bob, amount=2)
-    block = five.block(asset, transfer, by=1)
-    node = five.nodes[0]
-    assert node.get_status(transfer["id"]) == "undecided"
-    assert node.get_owned_ids(bob.public) == [{"transaction_id": transfer["id"], "output_index": 0}]
-    five.vote(block, False, True, False, False)
-    assert node.get_block(block["id"], include_status=True) == (block, "invalid")
-    assert five.decisions()[-1] == (block["id"], 2)
-    for each in (asset, transfer):
-        assert node.get_transaction(each["id"], include_status=True) == (each, "backlog")
-        assert node.get_blocks_status_containing_tx(each["id"]) == {block["id"]: "invalid"}
-        assert node.is_new_transaction(each["id"])
-    assert node.get_owned_ids(bob.public) == []
-    assert node.get_assets([asset["id"]]) == []
-    assert node.get_spent(source["id"], 0) == transfer
-    assert {"transaction_id": source["id"], "output_index": 0} in node.get_owned_ids(alice.public)
-    again = five.valid(asset, transfer)
-    assert node.get_blocks_status_containing_tx(transfer["id"]) == {
-        block["id"]: "invalid",
-        again["id"]: "valid",
-    }
-    assert list(node.text_search("clarinets")) == [{"data": {"word": "clarinet"}, "id": asset["id"]}]
-    assert five.flaws() == []
-
-
-def test_requeued_transactions_wait_for_others_of_the_keyring(five: Five) -> None:
-    transactions = [created(n=n) for n in range(20)]
-    five.vote(five.block(*transactions), False, False, False)
-    stale = five.node(2, backlog_reassign_delay=0).get_stale_transactions()
-    assert {each["id"] for each in stale} == {each["id"] for each in transactions}
-    # The third node's vote decided, and a node never assigns to itself while there are others.
-    assert {each["assignee"] for each in stale} <= set(five.nodes[2].nodes_except_me)
-
-
-def test_a_transaction_is_given_up_after_three_invalid_blocks(five: Five) -> None:
-    transaction = created()
-    for creator in range(3):
-        five.vote(five.block(transaction, by=creator), False, False, False)
-        expected = "backlog" if creator < 2 else None
-        assert five.nodes[0].get_status(transaction["id"]) == expected
-    ends = five.read("SELECT tx_id, reason, detail FROM ledger.rejected")
-    assert [(tx_id.hex(), reason) for tx_id, reason, _ in ends] == [(transaction["id"], "InvalidBlock")]
-    assert five.read("SELECT count(*) FROM ledger.backlog_spends") == [(0,)]
-
-
-def test_nodes_vote_in_log_order_one_block_at_a_time(five: Five) -> None:
-    source = created()
-    first = five.block(source)
-    second = five.block(sent(source, bob), by=1)
-    voters = [five.voter(index) for index in range(NODES)]
-    for voter in voters[:3]:
-        cast = five.connection.run(voter.step())
-        assert cast is not None
-        assert (cast.vote.block_id, cast.vote.previous_block) == (first["id"], five.genesis["id"])
-        assert cast.vote.is_valid
-    for voter in voters[:3]:
-        cast = five.connection.run(voter.step())
-        assert cast is not None
-        assert (cast.vote.block_id, cast.vote.previous_block) == (second["id"], first["id"])
-        assert cast.vote.is_valid
-        assert five.connection.run(voter.step()) is None
-    assert five.decisions() == [(first["id"], 1), (second["id"], 1)]
-    assert five.nodes[0].get_last_voted_block() == second
-    assert five.nodes[4].get_last_voted_block() == five.genesis
-    assert five.flaws() == []
-
-
-def test_two_processes_of_one_node_never_vote_twice(five: Five) -> None:
-    blocks = [five.block(created(n=n)) for n in range(3)]
-
-    def vote(_: int) -> int:
-        with Connection(five.dsn) as connection:
-            public, private = five.keys[0]
-            federation = Federation.of(public, [key for key, _ in five.keys])
-            pair = KeyPair.from_seed_base58(private)
-            voter = Voter(connection.database, pair, federation, strict_owners=True, clock=SystemClock())
-            return sum(connection.run(voter.step()) is not None for _ in range(4))
-
-    with ThreadPoolExecutor(3) as threads:
-        assert sum(threads.map(vote, range(3))) <= len(blocks)
-    while five.connection.run(five.voter(0).step()) is not None:
-        pass
-    stored = five.read("SELECT block_id, previous_block FROM ledger.votes ORDER BY block_id")
-    chain = [five.genesis["id"], *(block["id"] for block in blocks)]
-    assert stored == sorted(zip(chain[1:], chain, strict=False))
-
-
-def test_a_spend_of_an_undecided_output_is_voted_down(five: Five) -> None:
-    source = created()
-    five.block(source)
-    block = five.block(sent(source, bob))
-    with pytest.raises(TransactionNotInValidBlock):
-        five.nodes[1].validate_block(block)
-    five.connection.run(five.voter(1).step())
-    cast = five.connection.run(five.voter(1).step())
-    assert cast is not None
-    assert (cast.vote.block_id, cast.vote.is_valid) == (block["id"], False)
-
-
-def test_a_creator_that_names_itself_as_the_only_voter_decides_nothing(five: Five) -> None:
-    loner = Bigchain(*five.keys[0], connection=five.connection)
-    block = loner.create_block([created()])
-    with pytest.raises(ValidationError):
-        five.nodes[0].write_block(block)
-    loner.write_block(block)
-    five.nodes[0].write_vote(loner.vote(block["id"], five.genesis["id"], True))
-    assert five.nodes[1].get_block(block["id"], include_status=True) == (block, "undecided")
-    assert five.nodes[1].block_election_status(block) == "undecided"
-    for index in (1, 2, 3):
-        cast = five.connection.run(five.voter(index).step())
-        assert cast is not None
-        assert not cast.vote.is_valid
-    assert five.decisions() == [(block["id"], 2)]
-
-
-def test_a_second_spend_is_refused_while_the_first_is_undecided(five: Five) -> None:
-    source = created()
-    five.valid(source)
-    first, second = sent(source, bob), sent(source, carol)
-    block = five.block(first)
-    node = five.nodes[3]
-    with pytest.raises(DoubleSpend) as refusal:
-        node.validate_transaction(second)
-    assert refusal.value.detail == f"input `{source['id']}` was already spent"
-    with pytest.raises(DoubleSpend):
-        node.write_block(node.create_block([second]))
-    with pytest.raises(DoubleSpend):
-        node.validate_block(node.create_block([second]))
-    with pytest.raises(DuplicateTransaction):
-        node.write_block(node.create_block([first, created()]))
-    assert node.validate_transaction(first) is first
-    five.vote(block, False, False, False)
-    assert node.validate_transaction(second) is second
-    five.valid(second)
-    with pytest.raises(DoubleSpend):
-        node.validate_transaction(first)
 
 
 def test_rivals_inside_one_block_are_refused(five: Five) -> None:
@@ -501,7 +232,7 @@ def test_models_with_to_dict_are_as_good_as_dicts(five: Five) -> None:
 def test_numbers_and_depth_survive_the_way_through(alone: Bigchain) -> None:
     alone.create_genesis_block()
     deep: Any = 1.0
-    for _ in range(200):
+    for _ in range(220):
         deep = [deep]
     transaction = created(whole=1, real=1.0, long=2**70, deep=deep)
     block = alone.create_block([transaction])
@@ -524,6 +255,41 @@ def test_one_node_decides_alone(alone: Bigchain) -> None:
     alone.write_vote(alone.vote(block["id"], genesis["id"], True))
     assert alone.get_status(transaction["id"]) == "valid"
     assert alone.get_stale_transactions() == []
+
+
+def test_the_service_takes_what_the_library_writes(ledger_dsn: str) -> None:
+    public, private = private_keys(1)[0]
+    with (
+        Bigchain(public, private, connection=ledger_dsn) as node,
+        contextlib.closing(Statsd("localhost")) as statsd,
+    ):
+        node.create_genesis_block()
+        good, forged = created(n=1), created(n=2)
+        forged["inputs"][0]["fulfillment"] = good["inputs"][0]["fulfillment"]
+        for each in (good, forged):
+            node.write_transaction(each)
+        database = node.connection.database
+        builder = BlockBuilder(
+            database,
+            Wakeups(database, (CHANNEL,)),
+            KeyPair.from_seed_base58(private),
+            LedgerSettings(),
+            clock=SystemClock(),
+            statsd=statsd,
+        )
+        done = node.connection.run(builder.step())
+        assert [(row.tx_id, reason) for row, reason, _ in done.refused] == [
+            (forged["id"], "InvalidSignature")
+        ]
+        assert node.get_transaction(good["id"], include_status=True) == (good, "valid")
+        assert node.get_status(forged["id"]) is None
+        last = node.get_last_voted_block()
+        assert last is not None
+        assert last["block"]["transactions"] == [good]
+        block = node.create_block([created(n=3)])
+        node.write_block(block)
+        node.write_vote(node.vote(block["id"], last["id"], True))
+        assert node.get_block(block["id"], include_status=True) == (block, "valid")
 
 
 def test_the_genesis_block_is_made_once(five: Five) -> None:
@@ -601,10 +367,6 @@ def test_a_block_takes_its_transactions_out_of_the_backlog(five: Five) -> None:
     assert five.read("SELECT count(*) FROM ledger.backlog_spends") == [(0,)]
 
 
-def without(document: Document, name: str) -> Document:
-    return {key: value for key, value in document.items() if key != name}
-
-
 def test_what_is_no_block_is_refused(five: Five) -> None:
     node = five.nodes[0]
     block = node.create_block([created()])
@@ -627,99 +389,6 @@ def test_what_is_no_block_is_refused(five: Five) -> None:
     with pytest.raises(SybilError) as refusal:
         node.validate_block(stranger.create_block([created()]))
     assert refusal.value.detail == "Only federation nodes can create blocks"
-
-
-def test_a_vote_must_be_its_voters(five: Five) -> None:
-    block = five.block(created())
-    node, other = five.nodes[0], five.nodes[1]
-    vote = node.vote(block["id"], five.genesis["id"], True)
-    with pytest.raises(InvalidSignature):
-        node.write_vote({**vote, "node_pubkey": other.me})
-    with pytest.raises(InvalidSignature):
-        node.write_vote({**vote, "vote": {**vote["vote"], "is_block_valid": False}})
-    for broken in (without(vote, "signature"), {**vote, "vote": None}, {**vote, "node_pubkey": ["x"]}):
-        with pytest.raises(ValidationError):
-            node.write_vote(broken)
-    assert not node.has_previous_vote(block["id"])
-    node.write_vote(vote)
-    node.write_vote(vote)
-    assert node.has_previous_vote(block["id"])
-    assert not other.has_previous_vote(block["id"])
-    assert five.read("SELECT count(*) FROM ledger.votes") == [(1,)]
-
-
-def test_a_node_that_contradicts_itself_raises_an_alarm(
-    five: Five, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first, second = five.block(created(n=1)), five.block(created(n=2))
-    node = five.nodes[0]
-    node.write_vote(node.vote(first["id"], five.genesis["id"], True))
-    with pytest.raises(CriticalDuplicateVote):
-        node.write_vote(node.vote(first["id"], five.genesis["id"], False))
-    with pytest.raises(CriticalDuplicateVote):
-        node.write_vote(node.vote(second["id"], five.genesis["id"], True))
-    assert "integrity alarm" in caplog.text + "".join(capsys.readouterr())
-    assert five.read("SELECT count(*) FROM ledger.votes") == [(1,)]
-
-
-def test_a_block_cannot_follow_itself(five: Five) -> None:
-    block = five.block(created())
-    with pytest.raises(CyclicBlockchainError):
-        five.nodes[0].vote(block["id"], block["id"], True)
-
-
-def test_votes_that_form_a_circle_are_noticed(five: Five) -> None:
-    first, second = five.block(created(n=1)), five.block(created(n=2))
-    node = five.nodes[0]
-    node.write_vote(node.vote(first["id"], second["id"], True))
-    assert node.get_last_voted_block() == first
-    node.write_vote(node.vote(second["id"], first["id"], True))
-    with pytest.raises(CyclicBlockchainError):
-        node.get_last_voted_block()
-    with pytest.raises(CyclicBlockchainError):
-        five.connection.run(five.voter(0).step())
-
-
-def test_votes_on_unknown_blocks_are_kept_and_decide_nothing(five: Five) -> None:
-    for node in five.nodes:
-        node.write_vote(node.vote(UNKNOWN, five.genesis["id"], True))
-    assert five.decisions() == []
-    assert five.nodes[0].has_previous_vote(UNKNOWN)
-
-
-def test_a_reason_is_part_of_the_signed_vote(five: Five) -> None:
-    block = five.block(created())
-    vote = five.nodes[0].vote(block["id"], five.genesis["id"], False, "because")
-    assert vote["vote"]["invalid_reason"] == "because"
-    five.nodes[0].write_vote(vote)
-
-
-def test_stale_transactions_are_given_to_another_node(five: Five) -> None:
-    transaction = created()
-    node = five.node(0, backlog_reassign_delay=0)
-    node.write_transaction(transaction)
-    assert five.nodes[0].get_stale_transactions() == []
-    stale = node.get_stale_transactions()
-    assert [without(without(each, "assignee"), "assignment_timestamp") for each in stale] == [transaction]
-    assert stale[0]["assignee"] in node.nodes_except_me
-    assert isinstance(stale[0]["assignment_timestamp"], float)
-    chosen = node.reassign_transaction(stale[0])
-    assert chosen in node.federation - {stale[0]["assignee"]}
-    assert five.nodes[1].reassign_transaction(stale[0]) is None
-    again = node.get_stale_transactions()
-    assert [each["assignee"] for each in again] == [chosen]
-    assert again[0]["assignment_timestamp"] > stale[0]["assignment_timestamp"]
-    node.delete_transaction(transaction["id"], "no id")
-    assert node.get_stale_transactions() == []
-    assert node.reassign_transaction(again[0]) is None
-
-
-def test_a_node_alone_keeps_its_stale_transactions(ledger_dsn: str) -> None:
-    with Bigchain(*private_keys(1)[0], connection=ledger_dsn, backlog_reassign_delay=0) as node:
-        node.write_transaction(created())
-        (stale,) = node.get_stale_transactions()
-        assert stale["assignee"] == node.me
-        assert node.reassign_transaction(stale) == node.me
 
 
 def test_assets_are_found_by_id_and_by_words(five: Five) -> None:
@@ -773,7 +442,8 @@ def test_a_transaction_in_two_valid_blocks_raises_an_alarm(
         five.dsn,
         "DROP INDEX ledger.tx_index_live",
         "INSERT INTO ledger.tx_index"
-        " SELECT 3, 9, tx_id, operation, asset_id, byte_offset, byte_length, status FROM ledger.tx_index WHERE seq = 2",
+        " SELECT 3, 9, tx_id, operation, asset_id, byte_offset, byte_length, status"
+        " FROM ledger.tx_index WHERE seq = 2",
     )
     node = five.nodes[0]
     for ask in (node.get_transaction, node.get_status, node.get_blocks_status_containing_tx):
@@ -802,46 +472,3 @@ def test_every_block_vector_is_judged_as_by_the_original(alone: Bigchain) -> Non
             kind, _, text = vector["original_error"].partition(": ")
             assert type(refusal.value).__name__ == kind, vector["name"]
             assert text in {"", refusal.value.detail}, vector["name"]
-
-
-def test_every_vote_vector_ends_as_in_the_original(alone: Bigchain) -> None:
-    database = alone.connection.database
-    for vector in shared_records("ledger", "votes.jsonl"):
-        # Straight into the table, as whoever shares the database may do.
-        for number, vote in enumerate(vector["votes"]):
-            body = canonical(vote)
-            store = database.store(
-                "test.store",
-                "INSERT INTO ledger.votes VALUES ($1, $2, $3, true, $4)",
-                vector["block_id"],
-                f"{number}",
-                f"{number}",
-                body,
-            )
-            alone.connection.run(store)
-        node = Bigchain(*private_keys(1)[0], vector["keyring"], alone.connection)
-        block = {"id": vector["block_id"], "block": {"voters": vector["block_voters"]}}
-        if "exception" in vector["result"]:
-            with pytest.raises(CriticalDuplicateVote):
-                node.block_election_status(block)
-        else:
-            assert node.block_election_status(block) == vector["result"]["status"], vector["name"]
-        alone.connection.run(database.store("test.clear", "DELETE FROM ledger.votes"))
-
-
-def test_votes_for_another_block_say_nothing_of_this_one(five: Five) -> None:
-    first, second = five.block(created(n=1)), five.block(created(n=2))
-    for node in five.nodes[:3]:
-        body = canonical(node.vote(first["id"], five.genesis["id"], True))
-        store = five.connection.database.store(
-            "test.store",
-            "INSERT INTO ledger.votes VALUES ($1, $2, $3, true, $4)",
-            second["id"],
-            node.me,
-            five.genesis["id"],
-            body,
-        )
-        five.connection.run(store)
-    fourth = five.nodes[3]
-    fourth.write_vote(fourth.vote(second["id"], first["id"], True))
-    assert five.decisions() == []

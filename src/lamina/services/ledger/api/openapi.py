@@ -99,8 +99,9 @@ Errors have one of these bodies:
 
 - `{{"message": "…", "status": 404}}`, an `ApplicationError`: the request was understood and refused.
 - `{{"message": {{"<parameter>": "…"}}}}`, a `ParameterError`: the first parameter that is missing or wrong.
-- `{{"message": "…"}}`, a `RequestError`: unknown parameters, an unreadable body, a wrong method, or a fault
-of the server (500).
+- `{{"message": "…"}}`, a `RequestError`: unknown parameters, an unreadable body, a wrong method.
+
+A fault of the server is answered 500 with a `message`; the server's log tells more under the `X-Request-Id`.
 
 What is not HTTP/1.1, is too large or too slow is refused unseen, with an `ApplicationError` of status 400,
 408, 431 or 503, and the connection is closed.
@@ -224,10 +225,12 @@ def _get_status(examples: Examples) -> Part:
         "Transactions",
         "getStatus",
         "How far a transaction or a block is",
-        "Give exactly one of the two. Unknown parameters are refused.",
+        "Give exactly one of the two; an empty one is not given. Unknown parameters are refused.",
         parameters=[
-            query_parameter("transaction_id", "Id of a transaction.", {}, example=examples.create["id"]),
-            query_parameter("block_id", "Id of a block.", {}),
+            query_parameter(
+                "transaction_id", "Id of a transaction.", {"minLength": 1}, example=examples.create["id"]
+            ),
+            query_parameter("block_id", "Id of a block.", {"minLength": 1}),
         ],
         answers=[
             answer(
