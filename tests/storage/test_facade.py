@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.federation import UNKNOWN, Document, Five, alice, bob, carol, created, private_keys, sent, without
 from tests.postgres_server import execute
-from tests.shared_data import shared_records
+from tests.shared_data import PROJECT_ROOT, shared_records
 
 from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import SystemClock
@@ -61,6 +61,21 @@ def test_the_constants_are_the_words_of_the_wire() -> None:
         "undecided",
         "backlog",
     )
+
+
+def test_every_method_of_the_original_is_there() -> None:
+    names = """
+        write_transaction validate_transaction is_new_transaction get_block get_transaction get_status
+        get_blocks_status_containing_tx get_asset_by_id get_spent get_owned_ids get_outputs_filtered
+        get_transactions_filtered create_block validate_block has_previous_vote write_block
+        prepare_genesis_block create_genesis_block vote write_vote get_last_voted_block
+        block_election_status get_assets write_assets text_search delete_transaction reassign_transaction
+        get_stale_transactions federation
+    """
+    documented = (PROJECT_ROOT / "docs/reference/python-api.md").read_text()
+    for name in names.split():
+        assert hasattr(Bigchain, name)
+        assert f"`{name}" in documented, name
 
 
 @pytest.mark.parametrize("keys", [(None, None), ("a", None), (None, "b")])

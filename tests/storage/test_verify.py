@@ -17,18 +17,21 @@ from lamina.kernel.storage.wakeup import Wakeups
 from lamina.services.ledger.model.block import seal_block
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.stored import Flaw
+from lamina.services.ledger.model.vote import sign_vote
 from lamina.services.ledger.pipeline.block import BlockBuilder
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.pipeline.verify import Verification, Verifier
 from lamina.services.ledger.rules.form import parse_transaction
 from lamina.services.ledger.settings import LedgerSettings
-from lamina.services.ledger.store import backlog, log
+from lamina.services.ledger.store import backlog, decisions, log, votes
 
 TABLES = ("log_head", "log", "votes", "decision_head", "decisions", "tx_index", "claims", "owners", "assets")
-LIVE_CLAIMS = """
+LIVE = """
 CREATE UNIQUE INDEX IF NOT EXISTS claims_live ON ledger.claims (input_tx_id, input_index)
- WHERE status IN (0, 1)
+ WHERE status IN (0, 1);
+CREATE UNIQUE INDEX IF NOT EXISTS tx_index_live ON ledger.tx_index (tx_id) WHERE status IN (0, 1)
 """
+NEWEST_VOTED = "SELECT block_id FROM ledger.log WHERE seq = 4"
 Tamper = Callable[[asyncpg.Connection], Awaitable[Any]]
 
 
@@ -97,7 +100,7 @@ async def mend(connection: asyncpg.Connection) -> None:
     await connection.execute("".join(f"TRUNCATE ledger.{table};" for table in TABLES))
     for table in TABLES:
         await connection.execute(f"INSERT INTO ledger.{table} SELECT * FROM kept.{table}")
-    await connection.execute(LIVE_CLAIMS)
+    await connection.execute(LIVE)
 
 
 async def keep(dsn: str) -> None:
@@ -141,13 +144,14 @@ REPLACED_BYTE = """
 UPDATE ledger.log SET body = overlay(body PLACING 'V'::bytea FROM position('violoncello'::bytea IN body))
  WHERE seq = 2
 """
+SPACED = """
+UPDATE ledger.log SET body = replace(encode(body, 'escape'), '"voters":', '"voters": ')::bytea WHERE seq = 3
+"""
+NOBODY = "INSERT INTO ledger.owners VALUES (sha256('key'), 2, 0, 0, sha256('transaction'))"
 TAMPERING = {
     "a changed byte in a block": (REPLACED_BYTE, {"block_id", "block_signature", "transaction_form"}),
     "a space in a block": (
-        (
-            "UPDATE ledger.log SET body = replace(encode(body, 'escape'), '\"voters\":', '\"voters\": ')::bytea"
-            " WHERE seq = 3"
-        ),
+        SPACED,
         {"block_form"},
     ),
     "bytes that are no block": ("UPDATE ledger.log SET body = '[]' WHERE seq = 2", {"block_form"}),
@@ -215,10 +219,7 @@ TAMPERING = {
     "a freed output": ("UPDATE ledger.claims SET status = 2", {"claims"}),
     "a missing owner": ("DELETE FROM ledger.owners WHERE seq = 2 AND position = 1", {"owners"}),
     "an owner who owns nothing": (
-        (
-            "INSERT INTO ledger.owners VALUES (decode(repeat('ab', 32), 'hex'), 2, 0, 0, decode(repeat('ab', 32),"
-            " 'hex'))"
-        ),
+        NOBODY,
         {"owners"},
     ),
     "missing words": ("DELETE FROM ledger.assets", {"assets"}),
@@ -288,6 +289,38 @@ async def test_a_double_spend_behind_a_dropped_index_is_found(chain: Chain) -> N
 
     flaws = await flaws_after(chain, spend_twice)
     assert sum("was already spent" in flaw.text for flaw in flaws) == 2
+
+
+async def test_a_transaction_in_two_blocks_behind_a_dropped_index_is_found(chain: Chain) -> None:
+    created = document(KeyPair.generate(), coin=1)
+
+    async def include_twice(connection: asyncpg.Connection) -> None:
+        await connection.execute("DROP INDEX ledger.tx_index_live")
+        await appended(chain, connection, chain.node, created)
+        await appended(chain, connection, chain.node, created, document(KeyPair.generate()))
+
+    flaws = await flaws_after(chain, include_twice)
+    assert kinds(flaws) == {"block_duplicate"}
+    assert {flaw.seq for flaw in flaws} == {5, 6}
+
+
+async def test_an_invalid_block_owes_nothing_but_its_rows(chain: Chain) -> None:
+    """A stranger's block that was voted down is part of the record, not a flaw; its index still is."""
+    stranger = KeyPair.generate()
+
+    async def vote_down(connection: asyncpg.Connection) -> None:
+        await appended(chain, connection, stranger, document(stranger, a="b"))
+        head, before = await log.lock_head(connection), await connection.fetchval(NEWEST_VOTED)
+        vote = sign_vote(
+            chain.node, block_id=head.tip, previous_block=before, is_valid=False, timestamp="1500000000"
+        )
+        await votes.insert(connection, vote)
+        await decisions.insert(connection, block_id=head.tip, seq=head.seq, status=Status.INVALID)
+        await connection.execute("UPDATE ledger.tx_index SET status = 2 WHERE seq = 5")
+        await connection.execute("DELETE FROM ledger.owners WHERE seq = 5")
+
+    words_left = await flaws_after(chain, vote_down)
+    assert kinds(words_left) == {"assets"}
 
 
 async def test_another_membership_is_found(chain: Chain) -> None:

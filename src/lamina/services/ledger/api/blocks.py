@@ -6,6 +6,7 @@ from lamina.kernel.web.respond import json_response
 from lamina.services.ledger import render
 from lamina.services.ledger.api import query
 from lamina.services.ledger.api.not_found import NotFound
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.settings import LedgerSettings
 from lamina.services.ledger.store import blocks
 
@@ -36,5 +37,5 @@ class ListBlocks:
         asked = query.Query(scope, self._settings.query_bytes_max)
         tx_id, status = asked.required("transaction_id"), query.block_status(asked)
         asked.only("transaction_id", "status")
-        found = await blocks.list_containing(self._database, tx_id, status) if query.is_hash(tx_id) else []
+        found = await blocks.list_containing(self._database, tx_id, status) if is_id(tx_id) else []
         await json_response(send, 200, render.array(b'"%s"' % block_id.encode() for block_id in found))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from lamina.kernel.contracts import Scope
 from lamina.kernel.web.params import ParameterError, parse_query
 from lamina.services.ledger.errors import InvalidRequest
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.model.status import Status
 
 PARAMETERS_MAX = 64
-_HASH = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(r"[1-9a-zA-Z]{43,44}")
 _NOT_BASE58 = frozenset("Il0O")
 _MISSING = "Missing required parameter in the JSON body or the post body or the query string"
@@ -83,7 +83,7 @@ def asset_id(query: Query) -> str:
         ParameterError: absent or not a hash.
     """
     text = query.required("asset_id").lower()
-    if not is_hash(text):
+    if not is_id(text):
         raise ParameterError("asset_id", "Invalid hash")
     return text
 
@@ -141,8 +141,3 @@ def limit(query: Query) -> int:
         return 0 if text is None else abs(int(text))
     except ValueError:
         raise ParameterError("limit", f"invalid literal for int() with base 10: {text!r}") from None
-
-
-def is_hash(text: str) -> bool:
-    """Whether a text can be an id at all; whatever cannot is simply not found."""
-    return _HASH.fullmatch(text) is not None

@@ -7,6 +7,7 @@ from lamina.services.ledger import render
 from lamina.services.ledger.api import query
 from lamina.services.ledger.api.not_found import NotFound
 from lamina.services.ledger.errors import InvalidRequest
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.settings import LedgerSettings
 from lamina.services.ledger.store import blocks, transactions
 
@@ -31,7 +32,7 @@ class GetStatus:
         await json_response(send, 200, render.status(word))
 
     async def _transaction(self, tx_id: str) -> str | None:
-        return await transactions.find_status(self._database, tx_id) if query.is_hash(tx_id) else None
+        return await transactions.find_status(self._database, tx_id) if is_id(tx_id) else None
 
     async def _block(self, block_id: str) -> str | None:
         status = await blocks.find_status(self._database, block_id)

@@ -11,6 +11,7 @@ from lamina.kernel.web.respond import json_response
 from lamina.services.ledger.api import query
 from lamina.services.ledger.api.not_found import NotFound
 from lamina.services.ledger.api.stream import stream_array
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.pipeline.accept import Intake
 from lamina.services.ledger.rules.form import parse_body
 from lamina.services.ledger.settings import LedgerSettings
@@ -47,7 +48,7 @@ class GetTransaction:
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with the transaction or 404."""
         tx_id: str = scope["path_params"]["id"]
-        body = await self._reads.submit(tx_id) if query.is_hash(tx_id) else None
+        body = await self._reads.submit(tx_id) if is_id(tx_id) else None
         if body is None:
             raise NotFound
         await json_response(send, 200, body)

@@ -137,6 +137,7 @@ class Verifier:
             self._tell(state, [Flaw("block_form", stored.seq, stored.block_id, str(error))])
         else:
             await self._verify_content(stored, opened, state, trail)
+        self._tell(state, evidence.check_election(stored, state.members))
         trail.previous = stored.block_id
         trail.last_votes |= {vote.voter: stored.block_id for vote in stored.votes}
         state.seq = stored.seq
@@ -146,20 +147,28 @@ class Verifier:
     async def _verify_content(
         self, stored: StoredBlock, opened: OpenedBlock, state: Verification, trail: _Trail
     ) -> None:
-        self._tell(state, evidence.check_envelope(stored, opened, state.members))
-        self._tell(state, evidence.check_election(stored, opened, state.members))
         state.transactions += len(opened.bodies)
         transactions, flaws = evidence.read_transactions(stored, opened)
-        self._tell(state, flaws)
+        self._tell(state, evidence.check_form(stored, opened))
+        if evidence.recorded_status(stored) is not Status.INVALID:
+            self._tell(state, flaws)
+            self._tell(state, evidence.check_seal(stored, opened, state.members))
+            await self._verify_transactions(stored, transactions, state)
         if len(transactions) < len(opened.bodies):
             return  # what cannot be read implies no rows
         self._tell(state, evidence.check_rows(stored, opened, transactions))
         self._tell(state, await self._check_owners(stored, transactions, trail))
-        if evidence.recorded_status(stored) is Status.INVALID:
-            return  # an invalid block's transactions owe nothing to the rules
         self._tell(state, await self._check_words(stored, transactions))
+
+    async def _verify_transactions(
+        self, stored: StoredBlock, transactions: Sequence[Transaction], state: Verification
+    ) -> None:
         for chunk in _chunks(transactions):
             self._tell(state, await self._check_spends(stored, chunk))
+        tx_ids = [tx.id for tx in transactions]
+        for tx_id, seq in await audit.find_live_elsewhere(self._database, tx_ids, stored.seq):
+            text = f"transaction {tx_id} stands in block {seq} too"
+            self._tell(state, [Flaw("block_duplicate", stored.seq, stored.block_id, text)])
 
     async def _check_owners(
         self, stored: StoredBlock, transactions: Sequence[Transaction], trail: _Trail
@@ -178,10 +187,13 @@ class Verifier:
         return list(evidence.difference("owners", stored, expected, found))
 
     async def _check_words(self, stored: StoredBlock, transactions: Sequence[Transaction]) -> list[Flaw]:
+        """As owners, invalid blocks owe none."""
         texts = {
             position: words
             for position, tx in enumerate(transactions)
-            if tx.operation == CREATE and (words := asset_vector(parse_body(tx.body)["asset"]["data"]))
+            if evidence.recorded_status(stored) is not Status.INVALID
+            and tx.operation == CREATE
+            and (words := asset_vector(parse_body(tx.body)["asset"]["data"]))
         }
         rows = await audit.compare_words(self._database, stored.seq, list(texts.items()))
         return [

@@ -90,8 +90,8 @@ def _offsets(start: int, bodies: Iterable[bytes]) -> list[int]:
     return offsets
 
 
-def check_envelope(stored: StoredBlock, opened: OpenedBlock, members: AbstractSet[str]) -> Iterator[Flaw]:
-    """Canonical form, id, creator, signature, voters."""
+def check_form(stored: StoredBlock, opened: OpenedBlock) -> Iterator[Flaw]:
+    """Canonical bytes, and the id that belongs to them: of every block, valid or not."""
     seq, name = stored.seq, stored.block_id
     closing = b',"id":' + encode(opened.id) + b',"signature":' + encode(opened.signature) + b"}"
     if _OPENING + opened.inner + closing != stored.body:
@@ -100,6 +100,11 @@ def check_envelope(stored: StoredBlock, opened: OpenedBlock, members: AbstractSe
         yield Flaw("block_id", seq, name, f"the block calls itself {opened.id}")
     if sha3_256_hex(opened.inner) != opened.id:
         yield Flaw("block_id", seq, name, "the id is not the hash of the block")
+
+
+def check_seal(stored: StoredBlock, opened: OpenedBlock, members: AbstractSet[str]) -> Iterator[Flaw]:
+    """Creator, signature, voters: what a block voted invalid may owe."""
+    seq, name = stored.seq, stored.block_id
     if opened.creator not in members:
         yield Flaw("block_creator", seq, name, f"its creator {opened.creator} is not a member")
     if not _is_signed(opened.creator, opened.inner, opened.signature):
@@ -193,11 +198,14 @@ def _matches_body(row: VoteRow) -> bool:
     return told == row
 
 
-def check_election(stored: StoredBlock, opened: OpenedBlock, members: AbstractSet[str]) -> Iterator[Flaw]:
-    """The votes' signatures, and that counting them ends as recorded (spec/ledger.md 5.4)."""
+def check_election(stored: StoredBlock, members: AbstractSet[str]) -> Iterator[Flaw]:
+    """The votes' signatures, and that counting them ends as recorded (spec/ledger.md 5.4).
+
+    The electorate is the membership, whatever voters the block names (distribution-and-reliability G3).
+    """
     seq, name = stored.seq, stored.block_id
     try:
-        result = election.hold(stored.block_id, set(opened.voters), members, _documents(stored.votes))
+        result = election.hold(stored.block_id, members, members, _documents(stored.votes))
     except CriticalDuplicateVote as error:
         yield Flaw("election", seq, name, error.detail)
         return

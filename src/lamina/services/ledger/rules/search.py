@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.rules.words import lexeme, words_of
 
 _PHRASE = re.compile(r'"([^"]*)"')
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def parse_search(text: str) -> Question:
     terms = [_quoted(stem) for word in words if (stem := lexeme(word)) is not None]
     required = phrases or ([" | ".join(terms)] if terms else [])
     needed = " & ".join([f"({query})" for query in required] + [f"!({query})" for query in refused])
-    ids = tuple(word for word in words if _HASH.fullmatch(word))
+    ids = tuple(word for word in words if is_id(word))
     return Question(needed if required else "", " | ".join(terms + phrases), ids)
 
 

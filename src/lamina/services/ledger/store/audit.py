@@ -240,6 +240,17 @@ async def find_sources(
     return [(row["tx_id"].hex(), Status(row["status"]), row["body"]) for row in rows]
 
 
+async def find_live_elsewhere(database: Database, tx_ids: Sequence[str], seq: int) -> list[tuple[str, int]]:
+    """Which of these transactions also stand in another block that is not invalid, and in which."""
+    rows = await database.fetch(
+        "ledger.audit_live_elsewhere",
+        "SELECT tx_id, seq FROM ledger.tx_index WHERE tx_id = ANY ($1) AND status IN (0, 1) AND seq <> $2",
+        [bytes.fromhex(tx_id) for tx_id in tx_ids],
+        seq,
+    )
+    return [(row["tx_id"].hex(), row["seq"]) for row in rows]
+
+
 async def find_spenders(database: Database, outputs: Sequence[Outpoint]) -> list[tuple[Outpoint, str]]:
     """Every live claim on these outputs, whatever block it belongs to."""
     rows = await database.fetch(
