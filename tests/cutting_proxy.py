@@ -33,7 +33,9 @@ class Fault(Enum):
     """What happens to the chosen message."""
 
     LOSE = "lose the message and cut the connection"
-    LOSE_ANSWER = "pass the message on, wait for its answer, and cut the connection instead of passing that on"
+    LOSE_ANSWER = (
+        "pass the message on, wait for its answer, and cut the connection instead of passing that on"
+    )
     HANG = "pass nothing on in either direction any more, until the client gives up"
 
 

@@ -45,7 +45,5 @@ def id_of(document: Document) -> str:
 def signed_again(document: Document, key: KeyPair) -> Document:
     """A document that was changed after signing, with the id and the signature it would need; inputs of one key."""
     unsigned = {name: value for name, value in document.items() if name != "id"}
-    unsigned["inputs"] = [
-        {**entry, "fulfillment": build.ed25519(key.public)} for entry in document["inputs"]
-    ]
+    unsigned["inputs"] = [{**entry, "fulfillment": build.ed25519(key.public)} for entry in document["inputs"]]
     return build.sign(unsigned, [key])

@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -112,7 +112,7 @@ class ExternalServer:
         self._log = directory / "external.log"
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self.dsn = f"postgresql://lamina:{password}@127.0.0.1:{self._port}/postgres"
+        self.dsn = f"postgresql://lamina:{quote(password, safe='')}@127.0.0.1:{self._port}/postgres"
         self._initialise(password)
 
     def _initialise(self, password: str) -> None:
@@ -139,11 +139,18 @@ class ExternalServer:
                  "-c", "shared_buffers=32MB"],
                 stdout=log, stderr=log, cwd="/", start_new_session=True, **self._account.identity,
             )  # fmt: skip
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _serves(self.dsn):
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.02)
-        return self
 
     def stop(self) -> None:
         """End it at once, if it runs; frozen or not."""

@@ -7,7 +7,7 @@ hundred. Bodies are written as clients write them, in no canonical order.
 import itertools
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
@@ -67,9 +67,9 @@ def stored(label: str, count: int) -> Iterator[bytes]:
     return _pooled(_stored, label, count)
 
 
-def own_keys(label: str, count: int) -> list[str]:
-    """Public keys that own one output each of the first `count` CREATEs of a corpus."""
-    return [key_of(f"{label}/{number}").public for number in range(count) if _has_own_key(number)]
+def own_keys(label: str, numbers: Iterable[int]) -> list[str]:
+    """Public keys that own one output each, of those CREATEs of a corpus that have such a key."""
+    return [key_of(f"{label}/{number}").public for number in numbers if _has_own_key(number)]
 
 
 def key_of_many() -> str:

@@ -6,11 +6,13 @@ signatures; every row is one the real path writes.
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import structlog
 from tests.running_platform import open_directory
 
 from bench.ledger import corpus, whole
@@ -32,7 +34,7 @@ from lamina.services.ledger.store import backlog
 
 LABEL = "history"
 BLOCK = 1000
-OLD_KEYS = 4000
+OLD_KEYS = 9973
 STATEMENT_TIMEOUT_S = 900.0
 
 
@@ -80,7 +82,9 @@ def measure(posts: Sequence[Request], effort: whole.Effort, *, label: str, store
                 fill_s=round(fill_s, 1),
                 start_s=round(start_s, 1),
                 figures=whole.measure_whole(target, posts, effort, label=label),
-                outputs_old=whole.outputs(target, corpus.own_keys(LABEL, stored)[:OLD_KEYS], effort.read_s),
+                outputs_old=whole.outputs(
+                    target, corpus.own_keys(LABEL, range(0, stored, stored // OLD_KEYS)), effort.read_s
+                ),
                 outputs_many=whole.outputs(target, [corpus.key_of_many()], effort.read_s),
                 many=stored // corpus.MANY_EVERY,
             )
@@ -93,6 +97,7 @@ async def fill(data_dir: Path, count: int) -> float:
         Seconds.
     """
     begun = time.monotonic()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     server = EmbeddedPostgres(EmbeddedOptions(data_dir))
     await server.start()
     try:

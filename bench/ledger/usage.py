@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +17,9 @@ class _Stat(NamedTuple):
 
 
 def cpu_s(roles: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """Seconds of CPU each role has used: its processes, their descendants, and those already ended."""
-    stats = _stats()
-    return {role: sum(_tree_s(pid, stats) for pid in pids) for role, pids in roles.items()}
+    """Seconds of CPU each role has used: its processes, their descendants, and children already ended."""
+    stats, roots = _stats(), _roots(roles)
+    return {role: sum(_tree_s(pid, stats, roots) for pid in pids) for role, pids in roles.items()}
 
 
 def machine_s() -> float:
@@ -30,9 +31,9 @@ def machine_s() -> float:
 
 def rss_mib(roles: Mapping[str, Sequence[int]]) -> dict[str, float]:
     """Private resident memory (anonymous pages) of each role's processes and their descendants, MiB."""
-    stats = _stats()
+    stats, roots = _stats(), _roots(roles)
     return {
-        role: round(sum(_anonymous_kib(each) for pid in pids for each in _tree(pid, stats)) / 1024, 1)
+        role: round(sum(_anonymous_kib(each) for pid in pids for each in _tree(pid, stats, roots)) / 1024, 1)
         for role, pids in roles.items()
     }
 
@@ -52,15 +53,20 @@ def _stat(entry: Path) -> _Stat | None:
     return _Stat(int(fields[1]), own / _TICKS, reaped / _TICKS)
 
 
-def _tree(root: int, stats: Mapping[int, _Stat]) -> list[int]:
+def _roots(roles: Mapping[str, Sequence[int]]) -> frozenset[int]:
+    return frozenset(pid for pids in roles.values() for pid in pids)
+
+
+def _tree(root: int, stats: Mapping[int, _Stat], roots: AbstractSet[int]) -> list[int]:
+    """A role's process and its descendants, without those of another role."""
     found = [root]
     for pid in found:
-        found += [child for child, stat in stats.items() if stat.parent == pid]
+        found += [child for child, stat in stats.items() if stat.parent == pid and child not in roots]
     return found
 
 
-def _tree_s(root: int, stats: Mapping[int, _Stat]) -> float:
-    members = [stats[pid] for pid in _tree(root, stats) if pid in stats]
+def _tree_s(root: int, stats: Mapping[int, _Stat], roots: AbstractSet[int]) -> float:
+    members = [stats[pid] for pid in _tree(root, stats, roots) if pid in stats]
     return sum(stat.own_s + stat.reaped_s for stat in members)
 
 

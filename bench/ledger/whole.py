@@ -89,7 +89,7 @@ def measure_whole(
         post=full,
         half=half,
         get=read(target, known(posts[:used]), effort.read_s),
-        outputs=outputs(target, corpus.own_keys(label, used)[:KNOWN_MAX], effort.read_s),
+        outputs=outputs(target, corpus.own_keys(label, range(min(used, KNOWN_MAX))), effort.read_s),
         outputs_shared=outputs(target, corpus.shared_keys(), effort.read_s),
         chains=_measure_chains(target, chains, effort) if chains else None,
         rss_mib=usage.rss_mib(target.roles),

@@ -54,9 +54,7 @@ class Load:
         """Post one creation from the caller's thread; whether it was accepted."""
         document = self._wallet.create()
         try:
-            answer = httpx.post(
-                f"{self._url}/api/v1/transactions", json=document, timeout=5, trust_env=False
-            )
+            answer = httpx.post(f"{self._url}/api/v1/transactions", json=document, timeout=5, trust_env=False)
         except httpx.TransportError:
             return False
         if answer.status_code == 202:

@@ -68,7 +68,9 @@ def kill_platform(platform: RunningPlatform, _moments: random.Random) -> Callabl
     return lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def ready_again_s(platform: RunningPlatform, load: Load, is_replaced: Callable[[], bool], since: float) -> float:
+def ready_again_s(
+    platform: RunningPlatform, load: Load, is_replaced: Callable[[], bool], since: float
+) -> float:
     """Seconds until the platform says it is ready and accepts a transaction."""
     while time.monotonic() - since < 60:
         try:
@@ -109,7 +111,7 @@ TAMPERINGS = {
     "a block is gone": "DELETE FROM ledger.log WHERE seq = (SELECT max(seq) - 1 FROM ledger.log)",
     "the last block is gone": "DELETE FROM ledger.log WHERE seq = (SELECT max(seq) FROM ledger.log)",
     "a block's bytes changed": "UPDATE ledger.log SET body = convert_to(replace(convert_from(body, 'UTF8'), "
-    "'\"amount\":\"1\"', '\"amount\":\"2\"'), 'UTF8') WHERE seq = (SELECT max(seq) FROM ledger.log)",
+    '\'"amount":"1"\', \'"amount":"2"\'), \'UTF8\') WHERE seq = (SELECT max(seq) FROM ledger.log)',
     "an index row is gone": "DELETE FROM ledger.tx_index WHERE seq = (SELECT max(seq) FROM ledger.tx_index)",
     "a claim is gone": "DELETE FROM ledger.claims WHERE ctid = (SELECT min(ctid) FROM ledger.claims)",
     "a rejection is gone": "DELETE FROM ledger.rejected WHERE ctid = (SELECT min(ctid) FROM ledger.rejected)",

@@ -51,14 +51,18 @@ def test_requests_in_flight_are_answered_before_the_end(running: RunningPlatform
     assert problems(running, [id_of(each) for each in documents]) == []
 
 
-async def answers_across_a_stop(platform: RunningPlatform, documents: list[dict[str, object]]) -> list[httpx.Response]:
+async def answers_across_a_stop(
+    platform: RunningPlatform, documents: list[dict[str, object]]
+) -> list[httpx.Response]:
     """Post while the backlog is locked, ask the platform to stop, and only then let it write."""
     assert platform.process is not None
     connection = await asyncpg.connect(database_dsn(platform))
     async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=20) as client:
         async with connection.transaction():
             await connection.execute("LOCK TABLE ledger.backlog IN ACCESS EXCLUSIVE MODE")
-            posts = [asyncio.ensure_future(client.post("/api/v1/transactions", json=each)) for each in documents]
+            posts = [
+                asyncio.ensure_future(client.post("/api/v1/transactions", json=each)) for each in documents
+            ]
             await asyncio.sleep(1)
             platform.process.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.5)
@@ -70,7 +74,9 @@ async def answers_across_a_stop(platform: RunningPlatform, documents: list[dict[
 def accepted_total(platform: RunningPlatform) -> float:
     """The accepted transactions that `/metrics` counts."""
     text = httpx.get(f"{platform.admin_url}/metrics", timeout=10, trust_env=False).text
-    lines = [line for line in text.splitlines() if line.startswith("lamina_ledger_transactions_accepted_total")]
+    lines = [
+        line for line in text.splitlines() if line.startswith("lamina_ledger_transactions_accepted_total")
+    ]
     return sum(float(line.split()[-1]) for line in lines)
 
 

@@ -1,7 +1,6 @@
 """Transactions and their three outcomes, with connections that break at the worst moment."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -74,7 +73,9 @@ async def prepared(database: Database, write: Write, plain: asyncpg.Connection) 
 
 
 @WRITES
-async def test_a_commit_is_stored(database: Database, plain: asyncpg.Connection, write: Write, chosen: object) -> None:
+async def test_a_commit_is_stored(
+    database: Database, plain: asyncpg.Connection, write: Write, chosen: object
+) -> None:
     await write(database)
     assert await notes(plain) == [1]
 
@@ -393,4 +394,6 @@ async def test_a_check_tells_why_and_recovers(proxy: CuttingProxy, plain: asyncp
 async def test_nobody_there_is_said_without_the_password() -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         await Database.connect(PoolOptions("postgresql://lamina:marker-secret@127.0.0.1:1/none"))
-    assert "marker-secret" not in f"{caught.value} {caught.value!r} {caught.value.context} {caught.value.hint}"
+    assert (
+        "marker-secret" not in f"{caught.value} {caught.value!r} {caught.value.context} {caught.value.hint}"
+    )

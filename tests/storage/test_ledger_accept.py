@@ -43,7 +43,9 @@ async def other(ledger_dsn: str) -> AsyncIterator[Database]:
 def accepted(documents: list[Document], outcomes: list[object]) -> list[str]:
     """Ids of those that would be answered 202."""
     return [
-        id_of(each) for each, outcome in zip(documents, outcomes, strict=True) if isinstance(outcome, Transaction)
+        id_of(each)
+        for each, outcome in zip(documents, outcomes, strict=True)
+        if isinstance(outcome, Transaction)
     ]
 
 
@@ -74,7 +76,9 @@ async def test_every_output_has_one_winner_when_workers_and_builder_race(
     assert await audit(cx, [*promised, *map(id_of, sources)]) == []
 
 
-async def test_a_refused_transaction_does_not_fail_its_company(node: LedgerNode, cx: asyncpg.Connection) -> None:
+async def test_a_refused_transaction_does_not_fail_its_company(
+    node: LedgerNode, cx: asyncpg.Connection
+) -> None:
     wallet = Wallet()
     source = wallet.create([1, 1])
     await node.make_valid([source])
@@ -150,7 +154,12 @@ async def test_a_row_that_was_lost_is_not_accepted_and_can_be_posted_again(
         await accept_all(intake, [Wallet().create()])
         proxy.arm(Fault.LOSE, is_execution)
         assert [type(each) for each in await accept_all(intake, [document])] == [CommitUnknown]
-        assert await cx.fetchval("SELECT count(*) FROM ledger.backlog WHERE tx_id = $1", bytes.fromhex(id_of(document))) == 0
+        assert (
+            await cx.fetchval(
+                "SELECT count(*) FROM ledger.backlog WHERE tx_id = $1", bytes.fromhex(id_of(document))
+            )
+            == 0
+        )
         assert [type(each) for each in await accept_all(intake, [document])] == [Transaction]
         await database.close()
     await node.build_all()

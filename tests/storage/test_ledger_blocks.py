@@ -136,7 +136,10 @@ async def test_a_chain_is_begun_once_by_whoever_is_first(
 def with_foreign_signature(document: Document) -> Document:
     """The same transaction with another one's signature."""
     other = Wallet().create()
-    return {**document, "inputs": [{**document["inputs"][0], "fulfillment": other["inputs"][0]["fulfillment"]}]}
+    return {
+        **document,
+        "inputs": [{**document["inputs"][0], "fulfillment": other["inputs"][0]["fulfillment"]}],
+    }
 
 
 async def test_a_forged_seal_makes_the_builder_verify_signatures_again(
@@ -179,7 +182,12 @@ async def test_unreadable_rows_end_as_rejected_and_stop_nobody(
 ) -> None:
     whole = Wallet().create()
     text = msgspec.json.encode(whole)
-    bodies = [*UNREADABLE, text[: len(text) // 2], text.replace(b"CREATE", b"GENESIS"), text.replace(b"1.0", b"2.0")]
+    bodies = [
+        *UNREADABLE,
+        text[: len(text) // 2],
+        text.replace(b"CREATE", b"GENESIS"),
+        text.replace(b"1.0", b"2.0"),
+    ]
     for number, body in enumerate(bodies):
         await cx.execute(ENQUEUE, bytes([number]) * 32, body, b"", node.key.public)
         await node.enqueue([Wallet().create()])

@@ -9,7 +9,9 @@ from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.kernel.storage.migrate import Migration, MigrationEdited, SchemaNewer, load, migrate, pending
 from lamina.services.ledger.service import MIGRATIONS, NAME
 
-FIRST = Migration("test", 1, "0001_pre_notes.sql", "CREATE TABLE notes (id int); INSERT INTO notes VALUES (1)")
+FIRST = Migration(
+    "test", 1, "0001_pre_notes.sql", "CREATE TABLE notes (id int); INSERT INTO notes VALUES (1)"
+)
 SECOND = Migration("test", 2, "0002_post_more.sql", "INSERT INTO notes VALUES (2)")
 BROKEN = Migration("test", 2, "0002_post_broken.sql", "INSERT INTO notes VALUES (2); SELECT 1 / 0")
 

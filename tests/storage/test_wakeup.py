@@ -56,7 +56,9 @@ async def test_a_notification_wakes_at_once(database: Database, plain: asyncpg.C
         await listener(plain)
         await wakeups.wait(CHANNEL, 0.2)  # the hint that follows every connect
         started = time.monotonic()
-        asyncio.get_running_loop().call_later(0.05, lambda: asyncio.ensure_future(plain.execute(f"NOTIFY {CHANNEL}")))
+        asyncio.get_running_loop().call_later(
+            0.05, lambda: asyncio.ensure_future(plain.execute(f"NOTIFY {CHANNEL}"))
+        )
         await wakeups.wait(CHANNEL, 10)
         assert time.monotonic() - started < 2
 
@@ -89,7 +91,9 @@ async def test_a_killed_connection_is_replaced_and_its_time_is_bridged_by_pollin
     assert await database.fetchval("test.read_one", "SELECT 1") == 1
 
 
-async def test_whoever_waits_is_woken_after_a_reconnect(database: Database, plain: asyncpg.Connection) -> None:
+async def test_whoever_waits_is_woken_after_a_reconnect(
+    database: Database, plain: asyncpg.Connection
+) -> None:
     wakeups = Wakeups(database, (CHANNEL,))
     async with running(wakeups):
         pid = await listener(plain)

@@ -36,9 +36,10 @@ class LedgerOptions:
 
     @property
     def level_flags(self) -> dict[str, object]:
-        """`-l` rules console and log file alike (spec/ledger.md 6.2)."""
-        level = None if self.level is None else self.level.lower()
-        return {"log.level": level, "log.file_level": level}
+        """`-l` rules console and log file alike (spec/ledger.md 6.2); nothing when it was not given."""
+        if self.level is None:
+            return {}
+        return {"log.level": self.level.lower(), "log.file_level": self.level.lower()}
 
 
 def ledger_options_of(context: typer.Context) -> LedgerOptions:

@@ -5,6 +5,7 @@ service's errors itself; the service hands that in.
 """
 
 import asyncio
+import contextlib
 import itertools
 import re
 import secrets
@@ -139,10 +140,11 @@ class HttpMiddleware:
             exchange.status = exchange.status or error.http_status
             return
         status, body, headers = self._describe(exchange, error)
-        if not exchange.status:
-            await Reply(status, body, headers)(exchange.scope, _nothing_to_receive, exchange.channel())
-        elif exchange.scope["type"] == "websocket":
-            await exchange.send_websocket({"type": "websocket.close", "code": 1011})
+        with contextlib.suppress(ClientGone):
+            if not exchange.status:
+                await Reply(status, body, headers)(exchange.scope, _nothing_to_receive, exchange.channel())
+            elif exchange.scope["type"] == "websocket":
+                await exchange.send_websocket({"type": "websocket.close", "code": 1011})
 
     def _describe(self, exchange: "_Exchange", error: Exception) -> RenderedError:
         """What the client is told; what it is not told goes to the log."""

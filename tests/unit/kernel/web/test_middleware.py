@@ -211,6 +211,20 @@ async def test_websocket_whose_peer_left_is_no_failure():
     assert lines == []
 
 
+async def test_failure_after_the_peer_left_is_logged_and_ends_there():
+    async def app(scope, receive, send) -> None:
+        await send({"type": "websocket.accept"})
+        raise ValueError("late")
+
+    async def send(message: dict) -> None:
+        if message["type"] == "websocket.close":
+            raise BrokenPipeError
+
+    with capture_logs() as lines:
+        await run(wrap(app), scope_of(kind="websocket"), send)
+    assert [line["event"] for line in lines] == ["request failed"]
+
+
 async def test_websocket_is_reported_when_it_ends_and_not_measured():
     responses: list[tuple] = []
     measures: list[tuple] = []
