@@ -71,7 +71,7 @@ class Serving:
 
     async def until_connections(self, count: int) -> None:
         async with asyncio.timeout(READ_TIMEOUT_S):
-            while self.server.connections != count:  # noqa: ASYNC110 - the server tells nobody
+            while self.server.connections != count:
                 await asyncio.sleep(0.01)
 
 

@@ -92,7 +92,7 @@ async def raw_client(endpoint, **limits: float):
 
 async def until(condition) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is awaited is in the server
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -18,7 +18,7 @@ from lamina.services.ledger.settings import LedgerSettings
 from lamina.services.ledger.store import decisions
 
 SETTINGS = LedgerSettings(poll_busy_ms=50, poll_idle_ms=100)
-OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"  # noqa: E501
+OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 LISTENERS = OTHERS + " AND query LIKE 'LISTEN%'"
 
 
