@@ -6,7 +6,7 @@ answer lost, or it hangs.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from enum import Enum
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +56,7 @@ class CuttingProxy:
         self._chosen, self._fault = chosen, fault
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["CuttingProxy"]:
+    async def running(self) -> AsyncGenerator["CuttingProxy"]:
         """Listen on a free port; `dsn` leads through it."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]

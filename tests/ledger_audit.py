@@ -1,4 +1,4 @@
-"""An audit of a ledger's database that believes only the blocks' bytes, written apart from the code it judges.
+"""An audit of a ledger's database that believes only the blocks' bytes, apart from the code it judges.
 
 Every function returns problems as sentences; an empty list is a clean ledger.
 """
@@ -112,7 +112,8 @@ async def _audit_head(cx: asyncpg.Connection, rows: list[asyncpg.Record]) -> lis
 async def _audit_tables(cx: asyncpg.Connection, chain: Chain) -> list[str]:
     """Index and claims must say what the blocks say."""
     indexed = await cx.fetch(
-        "SELECT t.tx_id, t.seq, t.position, substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body "
+        "SELECT t.tx_id, t.seq, t.position, "
+        "substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body "
         "FROM ledger.tx_index t LEFT JOIN ledger.log l USING (seq) WHERE t.status IN (0, 1)"
     )
     places = Counter({(row["tx_id"].hex(), (row["seq"], row["position"])): 1 for row in indexed})

@@ -27,7 +27,7 @@ class Wallet:
     def transfer(
         self, source: Document, indices: Iterable[int] | None = None, *, to: str | None = None
     ) -> Document:
-        """A signed TRANSFER of some outputs of a CREATE or TRANSFER, all when none are named, into one output."""
+        """A signed TRANSFER of some outputs of a transaction, all when none are named, into one output."""
         chosen = range(len(source["outputs"])) if indices is None else list(indices)
         amount = sum(int(source["outputs"][index]["amount"]) for index in chosen)
         asset_id = source["asset"].get("id") or source["id"]
@@ -43,7 +43,7 @@ def id_of(document: Document) -> str:
 
 
 def signed_again(document: Document, key: KeyPair) -> Document:
-    """A document that was changed after signing, with the id and the signature it would need; inputs of one key."""
+    """A document changed after signing, with the id and the signatures it would need; inputs of one key."""
     unsigned = {name: value for name, value in document.items() if name != "id"}
     unsigned["inputs"] = [{**entry, "fulfillment": build.ed25519(key.public)} for entry in document["inputs"]]
     return build.sign(unsigned, [key])

@@ -1,7 +1,7 @@
 """PostgreSQL servers for tests, made from the embedded programs.
 
-`SharedServer` is the embedded server itself, one per test session; `ExternalServer` stands for somebody else's
-server: with a password, on a TCP port, and stopped, killed, frozen and thawed as a test wants.
+`SharedServer` is the embedded server itself, one per test session; `ExternalServer` stands for somebody
+else's: with a password, on a TCP port, and stopped, frozen and thawed as a test wants.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ def drop_database(dsn: str, database_dsn: str) -> None:
 
 
 class SharedServer:
-    """An embedded server whose event loop lives in a thread of its own, as it must outlive every test's loop."""
+    """An embedded server whose event loop lives in a thread of its own, as it outlives every test's loop."""
 
     def __init__(self, directory: Path) -> None:
         self._server = EmbeddedPostgres(
@@ -124,8 +124,8 @@ class ExternalServer:
             for path in (self._cluster, secret):
                 os.chown(path, self._account.uid, self._account.gid)
         command = [
-            self._binaries / "initdb", "-D", self._cluster, "-U", "lamina", "-A", "scram-sha-256", "--no-sync",
-            "-E", "UTF8", "--locale", "C", "--pwfile", secret,
+            self._binaries / "initdb", "-D", self._cluster, "-U", "lamina", "-A", "scram-sha-256",
+            "--no-sync", "-E", "UTF8", "--locale", "C", "--pwfile", secret,
         ]  # fmt: skip
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **self._account.identity)
         secret.unlink()
@@ -160,7 +160,7 @@ class ExternalServer:
             self._process.wait()
 
     def freeze(self) -> None:
-        """Stop every process of it, as a hanging disk or a paused machine would: nothing answers, nothing ends."""
+        """Stop every process of it, as a paused machine would: nothing answers, nothing ends."""
         for pid in self._pids():
             os.kill(pid, signal.SIGSTOP)
 
@@ -186,7 +186,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def _parent(process: Path) -> int:
-    # The command stands in parentheses and may hold anything; the parent is the second field behind it (proc(5)).
+    # The command stands in parentheses and may hold anything; the parent is second behind it (proc(5)).
     return int((process / "stat").read_text().rpartition(")")[2].split()[1])
 
 

@@ -1,10 +1,10 @@
-"""A load on a running ledger that remembers every promise: creations, chains of transfers, rivals, repetitions."""
+"""A load on a running ledger that remembers every promise: creations, chains of transfers, rivals, repeats."""
 
 import asyncio
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import httpx
@@ -19,7 +19,7 @@ EXPECTED_REFUSALS = {"DoubleSpend", "TransactionNotInValidBlock", "InputDoesNotE
 
 
 class Load:
-    """Posts until stopped. A connection that breaks leaves its request's outcome unknown, which is no failure.
+    """Posts until stopped. A connection that breaks leaves its request's outcome unknown: no failure.
 
     Attributes:
         accepted: what was answered 202, by id.
@@ -40,7 +40,7 @@ class Load:
         self._stopping = threading.Event()
 
     @contextmanager
-    def running(self) -> Iterator["Load"]:
+    def running(self) -> Generator["Load"]:
         """Post from a thread of its own."""
         thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
         thread.start()
@@ -67,11 +67,13 @@ class Load:
                 group.create_task(self._keep_posting())
 
     async def _keep_posting(self) -> None:
-        options = {"base_url": self._url, "timeout": REQUEST_TIMEOUT_S, "trust_env": False}
-        async with httpx.AsyncClient(**options) as client, httpx.AsyncClient(**options) as rival:
+        async with self._client() as client, self._client() as rival:
             while not self._stopping.is_set():
                 await self._act(client, rival)
                 await asyncio.sleep(PAUSE_S)
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
 
     async def _act(self, client: httpx.AsyncClient, rival: httpx.AsyncClient) -> None:
         choice = self._random.random()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import subprocess
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import asyncpg
 import pytest
 from tests.postgres_server import ExternalServer, execute, in_thread
 from tests.process.command import Home
-from tests.running_platform import open_directory
+from tests.running_platform import free_port_offset, open_directory
 
 PASSWORD = "marker-of-a-secret"
 
@@ -94,6 +95,30 @@ def test_a_wrong_password_is_told_without_it(home: Home, server: ExternalServer)
     done = home.run("db", "status", LAMINA_POSTGRES__DSN=wrong)
     assert done.returncode == 5
     assert "another-secret" not in done.stderr
+
+
+def test_the_ledger_alone_is_served_and_drained(home: Home) -> None:
+    offset = free_port_offset()
+    environment = {
+        "LAMINA_PORT_OFFSET": str(offset),
+        "LAMINA_LEDGER__BIND": f"127.0.0.1:{9984 + offset}",
+        "LAMINA_LEDGER__WS_PORT": str(9985 + offset),
+    }
+    serving = subprocess.Popen(
+        home.command("ledger", "serve"),
+        env=home.environ(environment),
+        cwd=home.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    ready = home.run("status", "--wait", "60", **environment)
+    serving.terminate()
+    out, err = serving.communicate(timeout=60)
+    assert (ready.returncode, serving.returncode) == (0, 0), err
+    assert f"http://127.0.0.1:{9984 + offset}/" in out
+    assert (home.path / "bigchaindb.log").exists(), "the file that configure wrote names it"
+    assert PASSWORD not in out + err
 
 
 def test_a_ledger_that_others_use_is_not_dropped(home: Home, server: ExternalServer) -> None:

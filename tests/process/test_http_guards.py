@@ -44,11 +44,11 @@ async def test_headers_that_drip_are_cut_off_in_time():
         started = now()
         peer.write(b"GET / HTTP/1.1\r\nHost: t\r\n")
         answer = asyncio.create_task(peer.response())
-        while not answer.done() and elapsed_since(started) < 5:
+        while not answer.done() and elapsed_since(started) < 8:
             peer.write(b"X: y\r\n")
             await asyncio.sleep(0.1)
         assert (await answer).status == 408
-        assert elapsed_since(started) < 1.5
+        assert elapsed_since(started) < 4
         assert await peer.rest() == b""
     assert echo.requests == 0
     assert served.server.refusals == {408: 1}
@@ -67,7 +67,7 @@ async def test_connection_that_asks_nothing_is_closed(first: bytes):
         if first == b"\r\n":
             peer.write(b"\r\n")
         await peer.rest()
-        assert elapsed_since(started) < 1.5
+        assert elapsed_since(started) < 4
 
 
 @on_uvloop
@@ -79,10 +79,10 @@ async def test_empty_lines_do_not_keep_an_idle_connection_open():
         await peer.ask(get("/"))
         started = now()
         ended = asyncio.create_task(peer.rest())
-        while not ended.done() and elapsed_since(started) < 3:
+        while not ended.done() and elapsed_since(started) < 8:
             peer.write(b"\r\n")
             await asyncio.sleep(0.1)
-        assert elapsed_since(started) < 1.5
+        assert elapsed_since(started) < 4
         await ended
 
 
@@ -94,7 +94,7 @@ async def test_body_that_stands_still_is_cut_off(head: bytes):
         started = now()
         peer.write(head + b"1")
         assert (await peer.response()).status == 408
-        assert elapsed_since(started) < 1.5
+        assert elapsed_since(started) < 4
         await asyncio.wait_for(echo.gone.wait(), 2)
         assert await peer.rest() == b""
 

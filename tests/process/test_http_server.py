@@ -8,10 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 from tests.process.serving import CHUNKED_POST, chunk, get, on_uvloop, post, serving
 
 from lamina.kernel.errors import AlreadyRunning, ConfigurationError, LaminaError
@@ -323,22 +319,6 @@ async def test_failure_after_the_first_byte_cuts_the_answer():
 
 
 @on_uvloop
-async def test_cold_pages_come_from_a_starlette_application():
-    async def page(request: Request) -> PlainTextResponse:
-        return PlainTextResponse("{book}/{page}".format(**request.path_params))
-
-    refusal = Reply(404, b"{}")
-    cold = Starlette(routes=[Route("/docs/{book}/{page}", page)])
-    router = Router(not_found=refusal, method_not_allowed=refusal, fallback=cold)
-    router.add("/", {"GET": Reply(200, b"{}")})
-    async with serving(HttpMiddleware(router, request_timeout_s=5)) as served:
-        assert (await served.ask(get("/"))).body == b"{}"
-        assert (await served.ask(get("/docs/a/b"))).body == b"a/b"
-        unknown = await served.ask(get("/docs"))
-        assert (unknown.status, unknown.headers["access-control-allow-origin"]) == (404, "*")
-
-
-@on_uvloop
 async def test_header_value_cannot_become_a_second_header():
     async def app(scope, receive, send) -> None:
         await json_response(send, 200, b"{}", [(b"location", b"/a\r\nset-cookie: b=c")])
@@ -389,7 +369,7 @@ async def test_drain_answers_every_request_in_flight():
         site.release.set()
         responses = [await peer.response() for peer in opened]
         assert {(r.status, r.headers["connection"]) for r in responses} == {(200, "close")}
-        assert await asyncio.wait_for(draining, 2) == 0
+        assert await asyncio.wait_for(draining, 5) == 0
         for peer in peers:
             await peer.__aexit__(None, None, None)
 
@@ -455,10 +435,10 @@ async def test_drain_closes_idle_connections_at_once_and_cuts_off_what_never_end
         stuck.write(get("/slow"))
         await site.entered.wait()
         started = asyncio.get_running_loop().time()
-        draining = asyncio.create_task(served.server.drain(0.5))
+        draining = asyncio.create_task(served.server.drain(2))
         assert await idle.rest() == b""
-        assert asyncio.get_running_loop().time() - started < 0.3
-        assert await asyncio.wait_for(draining, 2) == 1
+        assert asyncio.get_running_loop().time() - started < 1.5
+        assert await asyncio.wait_for(draining, 5) == 1
         assert served.server.connections == 0
 
 

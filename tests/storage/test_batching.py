@@ -1,7 +1,7 @@
 """Group commit: every submitter gets its own result, whatever happens to its company."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -19,7 +19,7 @@ class OddOne(LaminaError):
 
 
 @asynccontextmanager
-async def running(work: Work, **options: float) -> AsyncIterator[Batcher[int, int]]:
+async def running(work: Work, **options: float) -> AsyncGenerator[Batcher[int, int]]:
     """A batcher at work."""
     batcher = Batcher[int, int]("test.batch", work, **{"items_max": 8, **options})  # type: ignore[arg-type]
     task = asyncio.create_task(batcher.run())

@@ -356,7 +356,7 @@ async def test_an_exhausted_pool_refuses_in_time(empty_dsn: str, plain: asyncpg.
 async def test_a_cancelled_wait_for_replication_is_unknown(
     database: Database, plain: asyncpg.Connection
 ) -> None:
-    """The trap of distribution-and-reliability 10.4: the server says committed, only a warning says how far."""
+    """Distribution-and-reliability 10.4: the server says committed, only a warning says how far."""
     if not await plain.fetchval("SHOW synchronous_standby_names"):
         pytest.skip("this server has no standby to wait for")
     pids: list[int] = []
@@ -382,8 +382,10 @@ async def test_a_check_tells_why_and_recovers(proxy: CuttingProxy, plain: asyncp
     name = await plain.fetchval("SELECT current_database()")
     await plain.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
     role_is_superuser = await plain.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-    await plain.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                        "AND datname = current_database()")  # fmt: skip
+    await plain.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
     reason = await database.check()
     assert role_is_superuser or reason
     await plain.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")

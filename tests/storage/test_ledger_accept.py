@@ -1,4 +1,4 @@
-"""Accepting posted transactions: durable before the answer, whatever becomes of the connection or the company."""
+"""Accepting posted transactions: durable before the answer, whatever becomes of the connection."""
 
 import asyncio
 import random

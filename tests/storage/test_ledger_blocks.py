@@ -1,4 +1,4 @@
-"""Block rounds on a real database: races, forgeries, unreadable rows, lost commits; the audit must stay clean."""
+"""Block rounds on a real database: races, forgeries, unreadable rows, lost commits; always a clean audit."""
 
 import asyncio
 import random

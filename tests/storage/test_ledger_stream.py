@@ -1,8 +1,8 @@
-"""The stream of valid transactions: each event once per subscriber, in chain order, whatever is lost on the way."""
+"""The stream of valid transactions: each event once per subscriber and in chain order, whatever is lost."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -64,7 +64,7 @@ async def node(database: Database) -> LedgerNode:
 
 
 @asynccontextmanager
-async def streaming(dsn: str, *, hints: bool = True) -> AsyncIterator[ValidTransactions]:
+async def streaming(dsn: str, *, hints: bool = True) -> AsyncGenerator[ValidTransactions]:
     """A web worker's stream on a pool of its own."""
     database = await Database.connect(PoolOptions(dsn, connections_max=3))
     wakeups = Wakeups(database, (decisions.CHANNEL,), enabled=hints)
@@ -80,7 +80,7 @@ async def streaming(dsn: str, *, hints: bool = True) -> AsyncIterator[ValidTrans
 
 
 @asynccontextmanager
-async def subscribed(feed: ValidTransactions) -> AsyncIterator[Subscriber]:
+async def subscribed(feed: ValidTransactions) -> AsyncGenerator[Subscriber]:
     """A client that is on the stream."""
     subscriber = Subscriber()
     serving = asyncio.create_task(feed.serve({"type": "websocket"}, subscriber.receive, subscriber.send))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -31,7 +31,7 @@ async def database(empty_dsn: str) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def running(wakeups: Wakeups) -> AsyncIterator["asyncio.Task[None]"]:
+async def running(wakeups: Wakeups) -> AsyncGenerator["asyncio.Task[None]"]:
     task = asyncio.create_task(wakeups.run())
     try:
         yield task

@@ -12,7 +12,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def check(client: httpx.Client, name: str, body: bytes | Document, expected: set
     return f"{name}: took {duration_s:.1f} s" if duration_s > ANSWER_WITHIN_S else None
 
 
-def check_all(client: httpx.Client, cases: dict[str, bytes | Document], expected: set[int]) -> None:
+def check_all(client: httpx.Client, cases: Mapping[str, bytes | Document], expected: set[int]) -> None:
     """Post every body and report all wrong answers together."""
     wrong = [problem for name, body in cases.items() if (problem := check(client, name, body, expected))]
     assert not wrong, "\n".join(wrong)
@@ -112,7 +112,7 @@ def with_raw_metadata(text: bytes) -> bytes:
 
 def test_bodies_that_are_no_json(client: httpx.Client) -> None:
     whole = as_text(Wallet().create())
-    cases: dict[str, bytes | Document] = {
+    cases: dict[str, Any] = {
         "empty": b"",
         "space": b"  \n",
         "word": b"transaction",
@@ -234,7 +234,7 @@ def signed_with(change: Callable[[Document], None]) -> Document:
     return signed_again(document, wallet.key)
 
 
-AMOUNTS = [
+AMOUNTS: list[Any] = [
     "0", "00", "-1", "+1", "01", "1.0", "1e3", "0x1", " 1", "1 ", "1\n", "", "9000000000000000001",
     "9" * 20, "9" * 40, "\u0661", "\uff11", "1_0", "NaN", None, 1, 1.0, True, [], {},
 ]  # fmt: skip
@@ -248,8 +248,9 @@ def test_amounts(client: httpx.Client) -> None:
     check_all(client, {"largest": signed_with(amount("9000000000000000000"))}, GOOD)
 
 
-INDICES = [
-    -1, 1, 2, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, 10**30, 10**4000, True, False, 0.0, 1.0, 1e300, "0", None, [], {},
+INDICES: list[Any] = [
+    -1, 1, 2, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, 10**30, 10**4000, True, False, 0.0, 1.0, 1e300, "0",
+    None, [], {},
 ]  # fmt: skip
 
 
@@ -258,7 +259,7 @@ def test_output_indices(client: httpx.Client) -> None:
     source = wallet.create()
     assert post(client, source).status_code == 202
     wait_until_valid(client, id_of(source))
-    cases: dict[str, bytes | Document] = {}
+    cases: dict[str, Any] = {}
     for value in INDICES:
         document = copy.deepcopy(wallet.transfer(source))
         document["inputs"][0]["fulfills"]["output_index"] = value
@@ -269,7 +270,7 @@ def test_output_indices(client: httpx.Client) -> None:
 def test_sources_that_are_no_id(client: httpx.Client) -> None:
     wallet = Wallet()
     source = wallet.create()
-    cases: dict[str, bytes | Document] = {}
+    cases: dict[str, Any] = {}
     for value in [
         "",
         "0",
@@ -433,7 +434,7 @@ def test_fulfillments(client: httpx.Client) -> None:
         "other alphabet": "+/+/",
         "line break": "pGSA\n",
     }
-    cases: dict[str, bytes | Document] = {}
+    cases: dict[str, Any] = {}
     for name, text in texts.items():
         cases[name] = {**document, "inputs": [{**document["inputs"][0], "fulfillment": text}]}
     check_all(client, cases, BAD)
@@ -467,10 +468,10 @@ def raw_key(key: KeyPair) -> bytes:
 
 HOSTILE_TEXTS = [
     "'", '"', "' OR '1'='1", "'; DROP TABLE ledger.log; --", "\\", "%", "_", "%25", "$1", "${7*7}", "{{7*7}}",
-    "../../etc/passwd", "..%2f..%2f", "\u0000", "\ud7ff\u202e", "%00", "%ff", "%zz", "%", "\U0001f600", "a" * 4000,
-    "-1", "0", "1e9", "9" * 5000, "NaN", "null", "true", "[]", "{}", "0" * 64, "A" * 44, "1" * 44, "z" * 44,
-    "!", "!!!!", "& | ! <-> ( )", ":*", "a:*", "'a' <-> 'b'", '"', '"" -', "-", "--", "-a", '"-a"', "a & b | !c",
-    "((((((((((", "a " * 1500, "the of and", "\u0301\u0301", "\u0661\u0662",
+    "../../etc/passwd", "..%2f..%2f", "\u0000", "\ud7ff\u202e", "%00", "%ff", "%zz", "%", "\U0001f600",
+    "a" * 4000, "-1", "0", "1e9", "9" * 5000, "NaN", "null", "true", "[]", "{}", "0" * 64, "A" * 44, "1" * 44, "z" * 44,
+    "!", "!!!!", "& | ! <-> ( )", ":*", "a:*", "'a' <-> 'b'", '"', '"" -', "-", "--", "-a", '"-a"',
+    "a & b | !c", "((((((((((", "a " * 1500, "the of and", "\u0301\u0301", "\u0661\u0662",
 ]  # fmt: skip
 PARAMETERS = {
     "/api/v1/transactions": ["asset_id", "operation"],
@@ -499,8 +500,8 @@ def test_parameters(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "", "&", "=", "&&==&", "search", "search=&search=", "%73earch=a", "search=%", "search=%ff%fe", "search=%00",
-        "search=" + "a" * 8000, "search=" + "a" * 60_000, "&".join(f"p{n}=1" for n in range(1000)),
+        "", "&", "=", "&&==&", "search", "search=&search=", "%73earch=a", "search=%", "search=%ff%fe",
+        "search=%00", "search=" + "a" * 8000, "search=" + "a" * 60_000, "&".join(f"p{n}=1" for n in range(1000)),
         "search=a&limit=999999999999999999999", "search=a&limit=-999", "search=a&limit=" + "9" * 5000,
         "search=a;limit=1", "search=a&limit=1&limit=x",
     ],
@@ -597,7 +598,8 @@ def http_address(platform: RunningPlatform) -> tuple[str, int]:
 AMBIGUOUS = {
     "both lengths": b"POST /api/v1/transactions HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "two lengths": b"POST /api/v1/transactions HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    "two lengths": b"POST /api/v1/transactions HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+    b"Content-Length: 5\r\n\r\nabcde",
     "chunked then identity": b"POST /api/v1/transactions HTTP/1.1\r\nHost: a\r\n"
     b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
     "folded header": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
@@ -646,8 +648,8 @@ def test_clients_that_never_finish_are_cut_off(platform: RunningPlatform) -> Non
 
 
 HANDSHAKE = (
-    b"GET /api/v1/streams/valid_transactions HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    b"GET /api/v1/streams/valid_transactions HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 MASK = b"\x00\x00\x00\x00"  # a mask of zeros leaves the payload as it is
 
@@ -772,8 +774,8 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 STRANGE: list[Any] = [
-    None, True, False, 0, -1, 1.5, 2**70, "", "x", "\u0000", "\ud800", "0" * 64, "9" * 30, [], {}, [[]], [None],
-    {"": None}, {"id": "0" * 64}, ["a"] * 300, "\n", "ni:///sha-256;?fpt=ed25519-sha-256&cost=1",
+    None, True, False, 0, -1, 1.5, 2**70, "", "x", "\u0000", "\ud800", "0" * 64, "9" * 30, [], {}, [[]],
+    [None], {"": None}, {"id": "0" * 64}, ["a"] * 300, "\n", "ni:///sha-256;?fpt=ed25519-sha-256&cost=1",
 ]  # fmt: skip
 
 

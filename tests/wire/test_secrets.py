@@ -1,4 +1,4 @@
-"""Marker secrets, the whole API at DEBUG, many errors: the markers appear nowhere (distribution-and-reliability 15)."""
+"""Marker secrets, the whole API at DEBUG, many errors: the markers appear nowhere (reliability 15)."""
 
 import base64
 import json
@@ -130,10 +130,11 @@ def use_everything(platform: RunningPlatform, evidence: Evidence) -> int:
         answers.append(client.post("/api/v1/transactions", content=b"{"))
         answers.append(client.post("/api/v1/transactions", content=b" " * 2_000_000))
         paths = [
-            "/", "/api/v1", f"/api/v1/transactions/{id_of(source)}", f"/api/v1/transactions?asset_id={id_of(source)}",
-            f"/api/v1/outputs?public_key={wallet.key.public}", f"/api/v1/statuses?transaction_id={id_of(source)}",
-            "/api/v1/assets?search=nonce", f"/api/v1/blocks?transaction_id={id_of(source)}", "/api/v1/votes?block_id=x",
-            "/api/v1/statuses", "/api/v1/outputs", "/api/v1/outputs?public_key=0", "/nowhere", "/api/v1/blocks/x",
+            "/", "/api/v1", f"/api/v1/transactions/{id_of(source)}",
+            f"/api/v1/transactions?asset_id={id_of(source)}", f"/api/v1/outputs?public_key={wallet.key.public}",
+            f"/api/v1/statuses?transaction_id={id_of(source)}", "/api/v1/assets?search=nonce",
+            f"/api/v1/blocks?transaction_id={id_of(source)}", "/api/v1/votes?block_id=x", "/api/v1/statuses",
+            "/api/v1/outputs", "/api/v1/outputs?public_key=0", "/nowhere", "/api/v1/blocks/x",
             "/api/v1/transactions?asset_id=x", "/api/v1/assets?search=", "/api/v1/votes", "/lamina",
         ]  # fmt: skip
         answers += [client.get(path, headers={"Authorization": "Bearer x"}) for path in paths]
@@ -192,7 +193,7 @@ def test_the_running_platform(running: RunningPlatform, server: ExternalServer, 
 
 
 def note_processes(platform: RunningPlatform, evidence: Evidence) -> None:
-    """Arguments of all processes, and the environment of the children; the parent's own is how it was told."""
+    """Arguments of all processes, and the environment of the children; the parent's own told it."""
     assert platform.process is not None
     children = [process["pid"] for process in platform.status()["processes"]]
     for pid in (platform.process.pid, *children):

@@ -35,19 +35,15 @@ class Router:
     the service's 405 with `Allow`.
     """
 
-    def __init__(
-        self, *, not_found: Reply, method_not_allowed: Reply, fallback: ASGIApp | None = None
-    ) -> None:
+    def __init__(self, *, not_found: Reply, method_not_allowed: Reply) -> None:
         """Start without routes.
 
         Args:
             not_found: the service's answer to an unknown path.
             method_not_allowed: the service's answer to a wrong method; `Allow` is added.
-            fallback: answers every HTTP request whose path is not routed here, instead of `not_found`.
         """
         self._not_found = not_found
         self._method_not_allowed = method_not_allowed
-        self._elsewhere = fallback or not_found
         self._exact: dict[str, _Route] = {}
         self._patterns: dict[tuple[str, ...], _Route] = {}
         self._parameter_positions: tuple[int, ...] = ()
@@ -132,7 +128,7 @@ class Router:
         return None
 
     def _unrouted(self, scope: Scope) -> ASGIApp:
-        return UPGRADE_REQUIRED if scope["path"] in self._websockets else self._elsewhere
+        return UPGRADE_REQUIRED if scope["path"] in self._websockets else self._not_found
 
 
 class _Options:

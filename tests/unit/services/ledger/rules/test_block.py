@@ -84,7 +84,9 @@ def broken_blocks() -> list[tuple[str, Document, type[LaminaError]]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "block", "error"), broken_blocks(), ids=lambda value: str(value)[:24])
+@pytest.mark.parametrize(
+    ("name", "block", "error"), broken_blocks(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_the_first_broken_rule_is_named(name: str, block: Document, error: type[LaminaError]) -> None:
     with pytest.raises(error) as refusal:
         open_block(block, MEMBERS)
