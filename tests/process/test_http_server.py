@@ -303,9 +303,9 @@ async def test_failures_become_answers_and_the_connection_survives():
         assert broken.headers["x-request-id"] == "abc-1"
         known = await peer.ask(get("/fail/known"))
         assert (known.status, json.loads(known.body)["message"]) == (418, "Short and stout.")
-    assert [response[:3] for response in site.responses] == [
-        ("GET", "/fail/now", 500),
-        ("GET", "/fail/known", 418),
+    assert [response[:4] for response in site.responses] == [
+        ("GET", "/fail/now", "", 500),
+        ("GET", "/fail/known", "", 418),
     ]
 
 

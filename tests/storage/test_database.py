@@ -296,7 +296,7 @@ async def test_a_read_only_primary_is_left_for_a_new_connection(
         await store_one(database)
     await plain.execute("SET default_transaction_read_only = off")
     await plain.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    await store_one(database)
+    await run_one(database)
     assert await notes(plain) == [1]
 
 

@@ -115,7 +115,7 @@ def _server(endpoints: Sequence[Endpoint], sockets: dict[str, int], settings: Se
             on_measure=recorder(endpoint.listener),
         )
         apps.append((wrapped, socket.socket(fileno=sockets[endpoint.listener])))
-    return HttpServer(apps, limits)
+    return HttpServer(apps, limits, proxies=proxies)
 
 
 def _access_recorder(settings: Settings, endpoints: Sequence[Endpoint]) -> OnResponse | None:
@@ -129,14 +129,21 @@ def _access_recorder(settings: Settings, endpoints: Sequence[Endpoint]) -> OnRes
     access = AccessLog(sink, service=service)
 
     def record(  # noqa: PLR0917 - the middleware's hook
-        method: str, path: str, status: int, body_bytes: int, duration_s: float, request_id: str, peer: str
+        method: str,
+        path: str,
+        query: str,
+        status: int,
+        sent: int,
+        duration_s: float,
+        request_id: str,
+        peer: str,
     ) -> None:
         access.record(
             method,
             path,
-            "",
+            query,
             status,
-            bytes_sent=body_bytes,
+            bytes_sent=sent,
             duration_s=duration_s,
             peer=peer,
             request_id=request_id,

@@ -27,8 +27,8 @@ from lamina.kernel.web.routing import ROUTE_KEY
 
 RenderedError = tuple[int, bytes, Sequence[Header]]
 RenderError = Callable[[LaminaError], RenderedError]
-OnResponse = Callable[[str, str, int, int, float, str, str], None]
-"""Called as (method, path, status, body bytes, duration in seconds, request id, client address)."""
+OnResponse = Callable[[str, str, str, int, int, float, str, str], None]
+"""Called as (method, path, query, status, body bytes, duration in seconds, request id, client address)."""
 OnMeasure = Callable[[str, str, int, int, float], None]
 """Called as (method, route template, status, body bytes, duration in seconds)."""
 
@@ -170,9 +170,8 @@ class HttpMiddleware:
         if self._on_measure is not None and status != SWITCHED:
             self._on_measure(method, exchange.route, status, body_bytes, duration_s)
         if self._on_response is not None:
-            self._on_response(
-                method, exchange.path, status, body_bytes, duration_s, exchange.request_id, exchange.peer
-            )
+            place = method, exchange.path, exchange.query
+            self._on_response(*place, status, body_bytes, duration_s, exchange.request_id, exchange.peer)
 
 
 _STATUS_HEADERS: dict[int, Sequence[Header]] = {413: (CLOSE,), 503: (RETRY_AFTER,)}
@@ -228,6 +227,11 @@ class _Exchange:
     def path(self) -> str:
         """The path as the client wrote it: still escaped, so it cannot break a log line."""
         return self.scope["raw_path"].decode("ascii", "replace")
+
+    @property
+    def query(self) -> str:
+        """The query as the client wrote it."""
+        return self.scope["query_string"].decode("ascii", "replace")
 
     @property
     def route(self) -> str:

@@ -1,4 +1,4 @@
-"""From path and method to an ASGI endpoint: a dictionary for the hot paths, a fallback for the rest."""
+"""From path and method to an ASGI endpoint, by dictionary."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 from collections.abc import Set as AbstractSet

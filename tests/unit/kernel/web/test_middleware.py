@@ -17,7 +17,7 @@ OK = Reply(200, b"{}")
 
 
 def scope_of(*headers: tuple[bytes, bytes], kind: str = "http", **fields: object) -> dict:
-    scope = {"type": kind, "path": "/a b", "raw_path": b"/a%20b", "headers": list(headers)}
+    scope = {"type": kind, "path": "/a b", "raw_path": b"/a%20b", "query_string": b"q=1", "headers": list(headers)}
     scope["client"] = ("192.0.2.1", 5000)
     return {**scope, "method": "GET", **fields} if kind == "http" else scope
 
@@ -177,8 +177,9 @@ async def test_hooks_see_the_exchange():
         on_measure=lambda *fields: measures.append(fields),
     )
     await run(middleware, scope_of((b"x-request-id", b"i"), (b"x-forwarded-for", b"203.0.113.5")))
-    ((method, path, status, size, duration_s, request_id, peer),) = responses
-    assert (method, path, status, size, request_id, peer) == ("GET", "/a%20b", 201, 5, "i", "203.0.113.5")
+    ((method, path, query, status, size, duration_s, request_id, peer),) = responses
+    assert (method, path, query, status, size) == ("GET", "/a%20b", "q=1", 201, 5)
+    assert (request_id, peer) == ("i", "203.0.113.5")
     assert 0 < duration_s < 5
     assert [fields[:4] for fields in measures] == [("GET", "/{x}", 201, 5)]
 
@@ -237,7 +238,7 @@ async def test_websocket_is_reported_when_it_ends_and_not_measured():
         "on_measure": lambda *fields: measures.append(fields),
     }
     await run(wrap(app, **hooks), scope_of(kind="websocket"))
-    assert [fields[:3] for fields in responses] == [("GET", "/a%20b", 101)]
+    assert [fields[:4] for fields in responses] == [("GET", "/a%20b", "q=1", 101)]
     assert measures == []
     await run(wrap(Reply(503, b"full"), **hooks), scope_of(kind="websocket"))
     assert [fields[2] for fields in measures] == [503]

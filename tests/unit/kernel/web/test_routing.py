@@ -154,13 +154,6 @@ async def test_options_without_and_with_preflight():
     assert b"access-control-allow-headers" not in bare.headers
 
 
-async def test_fallback_answers_what_is_not_routed():
-    router = router_of("/x", fallback=Endpoint("fallback"))
-    assert (await ask(router, "/x")).body == b"/x"
-    assert (await ask(router, "/y")).body == b"fallback"
-    assert (await ask(router, "/x", "PUT")).status == 405
-
-
 async def test_websocket_paths():
     router = router_of("/x")
     router.add_websocket("/ws", Endpoint("socket"))

@@ -14,7 +14,7 @@ import msgspec
 
 from lamina.formats.errors import FormatError
 from lamina.kernel.errors import LaminaError
-from lamina.kernel.storage.database import Database
+from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.errors import ValidationError
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.stored import Flaw, OwnerRow, StoredBlock
@@ -57,12 +57,21 @@ class Verification:
 
 @dataclass(slots=True)
 class _Trail:
-    """What the blocks before say about the next one."""
+    """What the blocks before say about the next one, and about the end.
+
+    Attributes:
+        previous: id of the block before; None where it is not known.
+        first_vote: what a voter's first vote must name; None where its votes before are not known.
+        last_votes: the last block each voter voted for; None where it may have voted since.
+        owners: owner rows the settled blocks imply.
+        open_seqs: blocks that were undecided when they were looked at; their rows may be gone meanwhile.
+    """
 
     previous: str | None
     first_vote: str | None
-    last_votes: dict[str, str] = field(default_factory=dict[str, str])
+    last_votes: dict[str, str | None] = field(default_factory=dict[str, str | None])
     owners: int = 0
+    open_seqs: list[int] = field(default_factory=list[int])
 
 
 class Verifier:
@@ -99,11 +108,7 @@ class Verifier:
         last_seq = max(ends.seq, ends.last_seq)
         state = Verification(first_seq, last_seq, first_seq - 1, await self._membership())
         trail = await self._pick_up(first_seq)
-        while page := await audit.read_page(
-            self._database, state.seq, last_seq, blocks_max=PAGE_BLOCKS, bytes_max=PAGE_BYTES
-        ):
-            for stored in page:
-                await self._verify_block(stored, state, trail)
+        while await self._verify_page(state, trail):
             self._advanced(state)
         self._tell(state, _check_ends(ends, state))
         self._tell(state, await self._sweep(state, trail))
@@ -112,7 +117,8 @@ class Verifier:
     async def _membership(self) -> AbstractSet[str]:
         if self._members:
             return self._members
-        page = await audit.read_page(self._database, 0, GENESIS_SEQ, blocks_max=1, bytes_max=PAGE_BYTES)
+        async with self._database.transaction("ledger.read_genesis") as cx:
+            page = await audit.read_page(cx, 0, GENESIS_SEQ, blocks_max=1, bytes_max=PAGE_BYTES)
         try:
             return set(evidence.open_block(page[0].body).voters) if page else set()
         except FormatError:
@@ -125,10 +131,26 @@ class Verifier:
             return _Trail(previous="", first_vote=genesis)
         before = await audit.read_block_id(self._database, first_seq - 1)
         voters = [] if before is None else await audit.read_voters(self._database, before)
-        last_votes = {voter: before for voter in voters if before is not None}
-        return _Trail(previous=before, first_vote=None, last_votes=last_votes)
+        return _Trail(previous=before, first_vote=None, last_votes=dict.fromkeys(voters, before))
 
-    async def _verify_block(self, stored: StoredBlock, state: Verification, trail: _Trail) -> None:
+    async def _verify_page(self, state: Verification, trail: _Trail) -> bool:
+        """Verify the next blocks as they stand at one moment; False where there are none."""
+        async with self._database.transaction("ledger.verify_page") as cx:
+            await audit.take_snapshot(cx)
+            page = await audit.read_page(
+                cx, state.seq, state.last_seq, blocks_max=PAGE_BLOCKS, bytes_max=PAGE_BYTES
+            )
+            for stored in page:
+                await self._verify_block(cx, stored, state, trail)
+        for voter in state.members:
+            # Who lags behind may vote on these blocks before the next page is read.
+            if trail.last_votes.get(voter) != trail.previous:
+                trail.last_votes[voter] = None
+        return bool(page)
+
+    async def _verify_block(
+        self, cx: Connection, stored: StoredBlock, state: Verification, trail: _Trail
+    ) -> None:
         self._tell(state, _check_link(stored, state, trail))
         self._tell(state, evidence.check_votes(stored, trail.last_votes, first_previous=trail.first_vote))
         try:
@@ -136,7 +158,7 @@ class Verifier:
         except FormatError as error:
             self._tell(state, [Flaw("block_form", stored.seq, stored.block_id, str(error))])
         else:
-            await self._verify_content(stored, opened, state, trail)
+            await self._verify_content(cx, stored, opened, state, trail)
         self._tell(state, evidence.check_election(stored, state.members))
         trail.previous = stored.block_id
         trail.last_votes |= {vote.voter: stored.block_id for vote in stored.votes}
@@ -145,7 +167,7 @@ class Verifier:
         state.votes += len(stored.votes)
 
     async def _verify_content(
-        self, stored: StoredBlock, opened: OpenedBlock, state: Verification, trail: _Trail
+        self, cx: Connection, stored: StoredBlock, opened: OpenedBlock, state: Verification, trail: _Trail
     ) -> None:
         state.transactions += len(opened.bodies)
         transactions, flaws = evidence.read_transactions(stored, opened)
@@ -153,93 +175,22 @@ class Verifier:
         if evidence.recorded_status(stored) is not Status.INVALID:
             self._tell(state, flaws)
             self._tell(state, evidence.check_seal(stored, opened, state.members))
-            await self._verify_transactions(stored, transactions, state)
+            await self._verify_transactions(cx, stored, transactions, state)
         if len(transactions) < len(opened.bodies):
             return  # what cannot be read implies no rows
         self._tell(state, evidence.check_rows(stored, opened, transactions))
-        self._tell(state, await self._check_owners(stored, transactions, trail))
-        self._tell(state, await self._check_words(stored, transactions))
+        self._tell(state, await _check_owners(cx, stored, transactions, trail))
+        self._tell(state, await _check_words(cx, stored, transactions))
 
     async def _verify_transactions(
-        self, stored: StoredBlock, transactions: Sequence[Transaction], state: Verification
+        self, cx: Connection, stored: StoredBlock, transactions: Sequence[Transaction], state: Verification
     ) -> None:
         for chunk in _chunks(transactions):
-            self._tell(state, await self._check_spends(stored, chunk))
+            self._tell(state, await _check_spends(cx, stored, chunk))
         tx_ids = [tx.id for tx in transactions]
-        for tx_id, seq in await audit.find_live_elsewhere(self._database, tx_ids, stored.seq):
+        for tx_id, seq in await audit.find_live_elsewhere(cx, tx_ids, stored.seq):
             text = f"transaction {tx_id} stands in block {seq} too"
             self._tell(state, [Flaw("block_duplicate", stored.seq, stored.block_id, text)])
-
-    async def _check_owners(
-        self, stored: StoredBlock, transactions: Sequence[Transaction], trail: _Trail
-    ) -> list[Flaw]:
-        """Rows of invalid blocks are removed, so they owe none."""
-        expected = [
-            OwnerRow(key.hex(), position, index, tx.id)
-            for position, tx in enumerate(transactions)
-            for key, index in owned(tx)
-        ]
-        keys = list({row.public_key for row in expected})
-        found = await audit.find_owners(self._database, stored.seq, keys)
-        if evidence.recorded_status(stored) is Status.INVALID:
-            expected = []
-        trail.owners += len(expected)
-        return list(evidence.difference("owners", stored, expected, found))
-
-    async def _check_words(self, stored: StoredBlock, transactions: Sequence[Transaction]) -> list[Flaw]:
-        """As owners, invalid blocks owe none."""
-        texts = {
-            position: words
-            for position, tx in enumerate(transactions)
-            if evidence.recorded_status(stored) is not Status.INVALID
-            and tx.operation == CREATE
-            and (words := asset_vector(parse_body(tx.body)["asset"]["data"]))
-        }
-        rows = await audit.compare_words(self._database, stored.seq, list(texts.items()))
-        return [
-            Flaw(
-                "assets",
-                stored.seq,
-                stored.block_id,
-                f"the words of transaction {row.position} are not right",
-            )
-            for row in rows
-            if not row.is_right
-            or row.position >= len(transactions)
-            or row.tx_id != transactions[row.position].id
-        ]
-
-    async def _check_spends(self, stored: StoredBlock, transactions: Sequence[Transaction]) -> list[Flaw]:
-        """Spend rules and signatures, against earlier blocks that were themselves verified.
-
-        Owners are not held strictly: that is a choice of this node's intake, not a rule of the chain.
-        """
-        view = await self._view(stored, [spent for tx in transactions for spent in tx.spends])
-        flaws: list[Flaw] = []
-        for tx in transactions:
-            try:
-                if tx.operation == GENESIS:
-                    _check_genesis_signature(tx)
-                else:
-                    spend.check(tx, view, strict_owners=False)
-            except ValidationError as broken:
-                text = f"transaction {tx.id}: {type(broken).__name__}: {broken.detail}"
-                flaws.append(Flaw("transaction_rule", stored.seq, stored.block_id, text))
-        return flaws
-
-    async def _view(self, stored: StoredBlock, spends: Sequence[Outpoint]) -> spend.ChainView:
-        found: dict[str, tuple[Transaction, Status]] = {}
-        spenders: defaultdict[Outpoint, set[str]] = defaultdict(set)
-        wanted = list({spent.tx_id for spent in spends})
-        for begin in range(0, len(wanted), SOURCES_MAX):
-            ids = wanted[begin : begin + SOURCES_MAX]
-            for tx_id, status, body in await audit.find_sources(self._database, ids, stored.seq):
-                source = _source(tx_id, body)
-                if source is not None:
-                    found[tx_id] = (source, status)
-        for output, spender in await audit.find_spenders(self._database, spends) if spends else ():
-            spenders[output].add(spender)
-        return spend.ChainView(found, frozenset(), spenders)
 
     async def _sweep(self, state: Verification, trail: _Trail) -> list[Flaw]:
         """What no block accounts for."""
@@ -248,7 +199,9 @@ class Verifier:
             for table, count in (await audit.count_strays(self._database)).items()
             if count
         ]
-        owners = await audit.count_owners(self._database, state.first_seq, state.last_seq)
+        owners = await audit.count_owners(
+            self._database, state.first_seq, state.last_seq, without=trail.open_seqs
+        )
         if owners != trail.owners:
             text = f"ledger.owners has {owners} rows for these blocks, they imply {trail.owners}"
             flaws.append(Flaw("owners", None, "owners", text))
@@ -258,6 +211,86 @@ class Verifier:
         for flaw in flaws:
             state.flaws += 1
             self._found(flaw)
+
+
+async def _check_owners(
+    cx: Connection, stored: StoredBlock, transactions: Sequence[Transaction], trail: _Trail
+) -> list[Flaw]:
+    """Rows of invalid blocks are removed, so they owe none."""
+    expected = [
+        OwnerRow(key.hex(), position, index, tx.id)
+        for position, tx in enumerate(transactions)
+        for key, index in owned(tx)
+    ]
+    keys = list({row.public_key for row in expected})
+    found = await audit.find_owners(cx, stored.seq, keys)
+    if evidence.recorded_status(stored) is Status.INVALID:
+        expected = []
+    if stored.seq != GENESIS_SEQ and evidence.recorded_status(stored) is Status.UNDECIDED:
+        trail.open_seqs.append(stored.seq)
+    else:
+        trail.owners += len(expected)
+    return list(evidence.difference("owners", stored, expected, found))
+
+
+async def _check_words(
+    cx: Connection, stored: StoredBlock, transactions: Sequence[Transaction]
+) -> list[Flaw]:
+    """As owners, invalid blocks owe none."""
+    texts = {
+        position: words
+        for position, tx in enumerate(transactions)
+        if evidence.recorded_status(stored) is not Status.INVALID
+        and tx.operation == CREATE
+        and (words := asset_vector(parse_body(tx.body)["asset"]["data"]))
+    }
+    rows = await audit.compare_words(cx, stored.seq, list(texts.items()))
+    return [
+        Flaw(
+            "assets",
+            stored.seq,
+            stored.block_id,
+            f"the words of transaction {row.position} are not right",
+        )
+        for row in rows
+        if not row.is_right or row.position >= len(transactions) or row.tx_id != transactions[row.position].id
+    ]
+
+
+async def _check_spends(
+    cx: Connection, stored: StoredBlock, transactions: Sequence[Transaction]
+) -> list[Flaw]:
+    """Spend rules and signatures, against earlier blocks that were themselves verified.
+
+    Owners are not held strictly: that is a choice of this node's intake, not a rule of the chain.
+    """
+    view = await _view(cx, stored, [spent for tx in transactions for spent in tx.spends])
+    flaws: list[Flaw] = []
+    for tx in transactions:
+        try:
+            if tx.operation == GENESIS:
+                _check_genesis_signature(tx)
+            else:
+                spend.check(tx, view, strict_owners=False)
+        except ValidationError as broken:
+            text = f"transaction {tx.id}: {type(broken).__name__}: {broken.detail}"
+            flaws.append(Flaw("transaction_rule", stored.seq, stored.block_id, text))
+    return flaws
+
+
+async def _view(cx: Connection, stored: StoredBlock, spends: Sequence[Outpoint]) -> spend.ChainView:
+    found: dict[str, tuple[Transaction, Status]] = {}
+    spenders: defaultdict[Outpoint, set[str]] = defaultdict(set)
+    wanted = list({spent.tx_id for spent in spends})
+    for begin in range(0, len(wanted), SOURCES_MAX):
+        ids = wanted[begin : begin + SOURCES_MAX]
+        for tx_id, status, body in await audit.find_sources(cx, ids, stored.seq):
+            source = _source(tx_id, body)
+            if source is not None:
+                found[tx_id] = (source, status)
+    for output, spender in await audit.find_spenders(cx, spends) if spends else ():
+        spenders[output].add(spender)
+    return spend.ChainView(found, frozenset(), spenders)
 
 
 def _check_link(stored: StoredBlock, state: Verification, trail: _Trail) -> Iterator[Flaw]:

@@ -162,13 +162,13 @@ def _check_set(stored: StoredBlock, transactions: Sequence[Transaction]) -> Iter
 
 
 def check_votes(
-    stored: StoredBlock, previous: Mapping[str, str], *, first_previous: str | None
+    stored: StoredBlock, previous: Mapping[str, str | None], *, first_previous: str | None
 ) -> Iterator[Flaw]:
     """Every vote is what its row says, and follows its voter's last one (spec/ledger.md 5.3, point 3).
 
     Args:
         stored: the block.
-        previous: the last block each voter voted for.
+        previous: the last block each voter voted for; None where that is not known.
         first_previous: what a voter's first vote names: the genesis block; None when that is not known.
     """
     for row in stored.votes:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.kernel.storage.database import Database, Record
+from lamina.kernel.storage.database import Connection, Database, Record
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.stored import (
     ClaimRow,
@@ -78,6 +78,11 @@ class WordsRow:
     is_right: bool
 
 
+async def take_snapshot(cx: Connection) -> None:
+    """Make a fresh transaction see one moment: elections may end while a page is looked at."""
+    await cx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
 async def read_ends(database: Database) -> Ends:
     """The heads beside the rows they speak of, in one statement."""
     row = await database.fetchrow("ledger.read_ends", _ENDS)
@@ -101,28 +106,28 @@ async def read_voters(database: Database, block_id: str) -> list[str]:
 
 
 async def read_page(
-    database: Database, after_seq: int, until_seq: int, *, blocks_max: int, bytes_max: int
+    cx: Connection, after_seq: int, until_seq: int, *, blocks_max: int, bytes_max: int
 ) -> list[StoredBlock]:
     """The next blocks of the log with their index, claims, votes and decisions.
 
     Args:
-        database: the reader.
+        cx: a snapshot.
         after_seq: the position before the page.
         until_seq: the last position wanted.
         blocks_max: most blocks of a page.
         bytes_max: size past which the page ends; its first block always comes.
     """
-    blocks = await database.fetch("ledger.audit_log", _PAGE, after_seq, until_seq, blocks_max, bytes_max)
+    blocks = await cx.fetch(_PAGE, after_seq, until_seq, blocks_max, bytes_max)
     if not blocks:
         return []
     place = blocks[0]["seq"], blocks[-1]["seq"]
     ids = [row["block_id"] for row in blocks]
-    index = _by_seq(await database.fetch("ledger.audit_index", _INDEX, *place))
-    claims = _by_seq(await database.fetch("ledger.audit_claims", _CLAIMS, *place))
+    index = _by_seq(await cx.fetch(_INDEX, *place))
+    claims = _by_seq(await cx.fetch(_CLAIMS, *place))
     votes: defaultdict[str, list[VoteRow]] = defaultdict(list)
-    for row in await database.fetch("ledger.audit_votes", _VOTES, ids):
+    for row in await cx.fetch(_VOTES, ids):
         votes[row["block_id"]].append(VoteRow(*row.values()))
-    decisions = await _read_decisions(database, ids)
+    decisions = await _read_decisions(cx, ids)
     return [
         StoredBlock(
             *row.values(),
@@ -135,9 +140,8 @@ async def read_page(
     ]
 
 
-async def _read_decisions(database: Database, block_ids: Sequence[str]) -> dict[str, DecisionRow]:
-    rows = await database.fetch(
-        "ledger.audit_decisions",
+async def _read_decisions(cx: Connection, block_ids: Sequence[str]) -> dict[str, DecisionRow]:
+    rows = await cx.fetch(
         "SELECT block_id, seq, status FROM ledger.decisions WHERE block_id = ANY ($1)",
         block_ids,
     )
@@ -167,10 +171,9 @@ def _claim_row(row: Record) -> ClaimRow:
     return ClaimRow(row["input_tx_id"].hex(), row["input_index"], row["spender_tx_id"].hex(), row["status"])
 
 
-async def find_owners(database: Database, seq: int, public_keys: Sequence[str]) -> list[OwnerRow]:
+async def find_owners(cx: Connection, seq: int, public_keys: Sequence[str]) -> list[OwnerRow]:
     """The rows of one block that name any of these keys (hex); the table has no index by block alone."""
-    rows = await database.fetch(
-        "ledger.audit_owners",
+    rows = await cx.fetch(
         """
         SELECT public_key, position, output_index, tx_id FROM ledger.owners
          WHERE public_key = ANY ($2) AND seq = $1
@@ -184,29 +187,29 @@ async def find_owners(database: Database, seq: int, public_keys: Sequence[str]) 
     ]
 
 
-async def count_owners(database: Database, first_seq: int, last_seq: int) -> int:
-    """How many owner rows a range of blocks has, whatever keys they name."""
+async def count_owners(database: Database, first_seq: int, last_seq: int, *, without: Sequence[int]) -> int:
+    """How many owner rows a range of blocks has, whatever keys they name, some blocks left out."""
     return await database.fetchval(
         "ledger.count_owners",
-        "SELECT count(*) FROM ledger.owners WHERE seq BETWEEN $1 AND $2",
+        "SELECT count(*) FROM ledger.owners WHERE seq BETWEEN $1 AND $2 AND seq <> ALL ($3)",
         first_seq,
         last_seq,
+        without,
     )
 
 
-async def compare_words(database: Database, seq: int, words: Sequence[tuple[int, str]]) -> list[WordsRow]:
+async def compare_words(cx: Connection, seq: int, words: Sequence[tuple[int, str]]) -> list[WordsRow]:
     """Hold the searchable words of a block's assets against what they should be made from.
 
     Args:
-        database: the reader.
+        cx: a snapshot.
         seq: the block.
         words: (position, text of the tsvector) of every asset that has any.
 
     Returns:
         A row for each that is there or should be.
     """
-    rows = await database.fetch(
-        "ledger.audit_assets",
+    rows = await cx.fetch(
         """
         SELECT coalesce(a.position, e.position) AS position, a.tx_id,
                coalesce(a.words = e.words::tsvector, false) AS is_right
@@ -224,11 +227,10 @@ async def compare_words(database: Database, seq: int, words: Sequence[tuple[int,
 
 
 async def find_sources(
-    database: Database, tx_ids: Sequence[str], before_seq: int
+    cx: Connection, tx_ids: Sequence[str], before_seq: int
 ) -> list[tuple[str, Status, bytes]]:
     """Transactions that stand in an earlier block that is not invalid: id, status, canonical bytes."""
-    rows = await database.fetch(
-        "ledger.audit_sources",
+    rows = await cx.fetch(
         """
         SELECT t.tx_id, t.status, substring(l.body FROM t.byte_offset + 1 FOR t.byte_length) AS body
           FROM ledger.tx_index t JOIN ledger.log l USING (seq)
@@ -240,10 +242,9 @@ async def find_sources(
     return [(row["tx_id"].hex(), Status(row["status"]), row["body"]) for row in rows]
 
 
-async def find_live_elsewhere(database: Database, tx_ids: Sequence[str], seq: int) -> list[tuple[str, int]]:
+async def find_live_elsewhere(cx: Connection, tx_ids: Sequence[str], seq: int) -> list[tuple[str, int]]:
     """Which of these transactions also stand in another block that is not invalid, and in which."""
-    rows = await database.fetch(
-        "ledger.audit_live_elsewhere",
+    rows = await cx.fetch(
         "SELECT tx_id, seq FROM ledger.tx_index WHERE tx_id = ANY ($1) AND status IN (0, 1) AND seq <> $2",
         [bytes.fromhex(tx_id) for tx_id in tx_ids],
         seq,
@@ -251,10 +252,9 @@ async def find_live_elsewhere(database: Database, tx_ids: Sequence[str], seq: in
     return [(row["tx_id"].hex(), row["seq"]) for row in rows]
 
 
-async def find_spenders(database: Database, outputs: Sequence[Outpoint]) -> list[tuple[Outpoint, str]]:
+async def find_spenders(cx: Connection, outputs: Sequence[Outpoint]) -> list[tuple[Outpoint, str]]:
     """Every live claim on these outputs, whatever block it belongs to."""
-    rows = await database.fetch(
-        "ledger.audit_spenders",
+    rows = await cx.fetch(
         """
         SELECT c.input_tx_id, c.input_index, c.spender_tx_id
           FROM unnest($1::bytea[], $2::int[]) AS p (tx_id, index)
