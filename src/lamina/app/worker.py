@@ -62,7 +62,7 @@ async def run(name: str, channel_fd: int) -> None:
         part = await service.build(Kernel(settings, database, SystemClock()), brief["role"])
         sockets = dict(zip(brief["listeners"], brief["sockets"], strict=True))
         await _serve(part, sockets, settings, channel, stop)
-        await part.close()
+        part.close()
     finally:
         await database.close()
         channel.close()

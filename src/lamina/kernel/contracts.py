@@ -73,7 +73,7 @@ class Check:
     run: Callable[[], Awaitable[str | None]]
 
 
-async def _nothing() -> None:
+def _nothing() -> None:
     """Release nothing."""
 
 
@@ -84,4 +84,4 @@ class Part:
     endpoints: Sequence[Endpoint] = ()
     tasks: Sequence[Task] = ()
     checks: Sequence[Check] = ()
-    close: Callable[[], Awaitable[None]] = field(default=_nothing)
+    close: Callable[[], None] = field(default=_nothing)

@@ -99,6 +99,7 @@ def _pipeline(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Sta
             Task("ledger.retention", lambda: retention.run(kernel.database, ledger)),
         ),
         checks=(Check("database", kernel.database.check),),
+        close=statsd.close,
     )
 
 
@@ -135,6 +136,7 @@ def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) 
             Task("ledger.stream", feed.run),
         ),
         checks=(Check("database", kernel.database.check),),
+        close=statsd.close,
     )
 
 
