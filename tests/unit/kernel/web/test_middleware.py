@@ -17,7 +17,13 @@ OK = Reply(200, b"{}")
 
 
 def scope_of(*headers: tuple[bytes, bytes], kind: str = "http", **fields: object) -> dict:
-    scope = {"type": kind, "path": "/a b", "raw_path": b"/a%20b", "query_string": b"q=1", "headers": list(headers)}
+    scope = {
+        "type": kind,
+        "path": "/a b",
+        "raw_path": b"/a%20b",
+        "query_string": b"q=1",
+        "headers": list(headers),
+    }
     scope["client"] = ("192.0.2.1", 5000)
     return {**scope, "method": "GET", **fields} if kind == "http" else scope
 
