@@ -1,7 +1,10 @@
 """A database that is stopped, killed or hangs: alive, not ready, writes refused in time, well again soon."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -92,6 +95,32 @@ def test_without_a_database(
     wait_for_readiness(running, 200, RECOVERED_WITHIN_S - (time.monotonic() - started))
     assert [process["pid"] for process in running.status()["processes"]] == pids
     assert problems(running, [*accepted, id_of(source)]) == []
+
+
+@pytest.mark.timeout(120)
+def test_a_process_that_dies_meanwhile_waits_for_the_database(
+    running: RunningPlatform, server: ExternalServer
+) -> None:
+    victim = running.status()["processes"][0]
+    server.stop()
+    try:
+        os.kill(victim["pid"], signal.SIGKILL)
+        deadline = time.monotonic() + NOTICED_WITHIN_S
+        while not any("does not answer" in each for each in (now := first_process(running))["reasons"]) or (
+            now["pid"] == victim["pid"]
+        ):
+            assert time.monotonic() < deadline, now
+            time.sleep(0.05)
+        time.sleep(2)
+        assert first_process(running)["restarts"] == victim["restarts"] + 1
+    finally:
+        server.start()
+    wait_for_readiness(running, 200, RECOVERED_WITHIN_S)
+
+
+def first_process(platform: RunningPlatform) -> dict[str, Any]:
+    """What the status says of the first process."""
+    return platform.status()["processes"][0]
 
 
 @pytest.mark.timeout(120)

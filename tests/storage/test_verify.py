@@ -156,8 +156,10 @@ TAMPERING = {
     ),
     "bytes that are no block": ("UPDATE ledger.log SET body = '[]' WHERE seq = 2", {"block_form"}),
     "another creator": (
-        "UPDATE ledger.log SET body = overlay(body PLACING "
-        "CASE get_byte(body, 25) WHEN 65 THEN 'B'::bytea ELSE 'A'::bytea END FROM 26) WHERE seq = 3",
+        (
+            "UPDATE ledger.log SET body = overlay(body PLACING "
+            "CASE get_byte(body, 25) WHEN 65 THEN 'B'::bytea ELSE 'A'::bytea END FROM 26) WHERE seq = 3"
+        ),
         {"block_creator", "block_id"},
     ),
     "a missing block": ("DELETE FROM ledger.log WHERE seq = 3", {"log_gap", "stray"}),

@@ -14,6 +14,7 @@ import uvloop
 from lamina.app import registry
 from lamina.kernel.clock import SystemClock
 from lamina.kernel.contracts import Check, Endpoint, Part
+from lamina.kernel.errors import DatabaseUnavailable
 from lamina.kernel.observability import logs
 from lamina.kernel.observability.access import AccessLog
 from lamina.kernel.observability.redaction import register_settings
@@ -54,37 +55,57 @@ async def run(name: str, channel_fd: int) -> None:
     register_settings(settings)
     logs.configure(settings.get(LogSettings), service=service.NAME, stream=sys.stderr)
     logs.capture_uncaught()
-    stop = stop_on_signals()
-    database = await Database.connect(
-        PoolOptions.of(settings.get(PostgresSettings), brief["dsn"], application=f"lamina {name}")
-    )
+    asked = asyncio.ensure_future(_until_asked(channel, stop_on_signals()))
+    options = PoolOptions.of(settings.get(PostgresSettings), brief["dsn"], application=f"lamina {name}")
+    database = await _connect(options, channel, asked)
+    if database is None:
+        return
     try:
         part = await service.build(Kernel(settings, database, SystemClock()), brief["role"])
         sockets = dict(zip(brief["listeners"], brief["sockets"], strict=True))
-        await _serve(part, sockets, settings, channel, stop)
+        await _serve(part, sockets, settings, channel, asked)
         part.close()
     finally:
         await database.close()
         channel.close()
 
 
+async def _until_asked(channel: Channel, stop: asyncio.Event) -> None:
+    """Wait until a signal asks to stop, or the platform is gone."""
+    signs = [asyncio.ensure_future(channel.receive()), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for sign in signs:
+            sign.cancel()
+
+
+async def _connect(options: PoolOptions, channel: Channel, asked: "asyncio.Future[None]") -> Database | None:
+    """Wait for the database however long it is away, and say so; None when asked to stop meanwhile."""
+    while not asked.done():
+        try:
+            return await Database.connect(options)
+        except DatabaseUnavailable as failure:
+            channel.send({"reasons": [failure.detail]})
+            await asyncio.wait({asked}, timeout=REPORT_S)
+    return None
+
+
 async def _serve(
-    part: Part, sockets: dict[str, int], settings: Settings, channel: Channel, stop: asyncio.Event
+    part: Part, sockets: dict[str, int], settings: Settings, channel: Channel, asked: "asyncio.Future[None]"
 ) -> None:
     server = _server(part.endpoints, sockets, settings)
     _calm_collector()
     await server.start()
     work = asyncio.ensure_future(run_tasks(part.tasks, SystemClock()))
     report = asyncio.ensure_future(_report(part.checks, channel))
-    orphaned = asyncio.ensure_future(channel.receive())
-    asked = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({work, orphaned, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
         report.cancel()
         await server.drain(settings.get(PlatformSettings).drain_timeout_s)
     finally:
-        for task in (report, orphaned, asked):
-            task.cancel()
+        report.cancel()
+        asked.cancel()
         failed = work.done()
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
