@@ -106,16 +106,19 @@ def test_a_process_that_dies_meanwhile_waits_for_the_database(
     try:
         os.kill(victim["pid"], signal.SIGKILL)
         deadline = time.monotonic() + NOTICED_WITHIN_S
-        while not any("does not answer" in each for each in (now := first_process(running))["reasons"]) or (
-            now["pid"] == victim["pid"]
-        ):
-            assert time.monotonic() < deadline, now
+        while not waits_in_place_of(victim["pid"], first_process(running)):
+            assert time.monotonic() < deadline, first_process(running)
             time.sleep(0.05)
         time.sleep(2)
         assert first_process(running)["restarts"] == victim["restarts"] + 1
     finally:
         server.start()
     wait_for_readiness(running, 200, RECOVERED_WITHIN_S)
+
+
+def waits_in_place_of(pid: int, process: dict[str, Any]) -> bool:
+    """Whether another process than that one says that the database does not answer."""
+    return process["pid"] != pid and any("does not answer" in reason for reason in process["reasons"])
 
 
 def first_process(platform: RunningPlatform) -> dict[str, Any]:
