@@ -5,18 +5,18 @@ Prints the figures; unless they are quick ones, docs/benchmarks.md gets them too
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
 
 from bench.ledger import corpus, history, report, soak, whole
 from bench.ledger.load import Request
-from bench.ledger.target import floor_target, whole_target
+from bench.ledger.target import Round, floor_target, whole_target
 
 LABEL = "posted"
-POSTS_PER_S = 5000
-"""More than any round can post, so that the corpus never ends first."""
 STORED = 1_000_000
 STORED_QUICK = 50_000
 
@@ -25,16 +25,16 @@ def main() -> None:
     """Measure, print, and write what was asked for."""
     asked = _arguments()
     effort = whole.QUICK if asked.quick else whole.FULL
-    posts = whole.requests(list(corpus.creates(LABEL, int(POSTS_PER_S * effort.post_s))))
-    floors, wholes = _rounds(posts, effort)
-    found: dict[str, Any] = {"machine": report.machine(), "floor": floors, "whole": wholes}
-    texts = {"ledger": report.ledger(floors, wholes)}
+    posts = whole.requests(list(corpus.creates(LABEL, effort.posts)))
+    floors, wholes, chains = _rounds(posts, effort)
+    found: dict[str, Any] = {"machine": report.machine(), "floor": floors, "whole": wholes, "chains": chains}
+    texts = {"ledger": report.ledger(floors, wholes, chains)}
     if asked.history:
         stored = STORED_QUICK if asked.quick else STORED
-        found["history"] = filled = history.measure(posts, effort, label=LABEL, stored=stored)
+        found["history"] = filled = history.measure(whole.Posts(LABEL, posts), effort, stored)
         texts["ledger, long history"] = report.history(filled, wholes)
     if asked.soak:
-        rate = wholes[-1].half.load.valid_per_s
+        rate = median(each.half.load.valid_per_s for each in wholes)
         found["soak"] = soaked = soak.measure(rate, asked.soak, 2 * effort.connections)
         texts["ledger, soak"] = report.soak(soaked)
     for section, text in texts.items():
@@ -55,20 +55,26 @@ def _arguments() -> argparse.Namespace:
 
 
 def _rounds(
-    posts: list[Request], effort: whole.Effort
-) -> tuple[list[whole.FloorFigures], list[whole.WholeFigures]]:
-    """Floor and whole in turn, each on a fresh store, so that a slow hour of the machine meets both."""
+    posts: Sequence[Request], effort: whole.Effort
+) -> tuple[list[whole.FloorFigures], list[whole.WholeFigures], Round]:
+    """Floor and whole in turn, part by part, so that a slow minute of the machine meets both."""
     chains = whole.requests(
         list(corpus.chains("chained", effort.chains, transfers=whole.TRANSFERS_PER_CHAIN))
     )
     floors: list[whole.FloorFigures] = []
     wholes: list[whole.WholeFigures] = []
-    for _ in range(effort.rounds):
-        with floor_target(os.cpu_count() or 1) as target:
-            floors.append(whole.measure_floor(target, posts, effort))
-        with whole_target() as target:
-            wholes.append(whole.measure_whole(target, posts, effort, label=LABEL, chains=chains))
-    return floors, wholes
+    with floor_target(os.cpu_count() or 1) as floor, whole_target() as platform:
+        below, above = whole.Posts(LABEL, posts), whole.Posts(LABEL, posts)
+        whole.warm_up(floor, below)
+        whole.warm_up(platform, above)
+        for _ in range(effort.rounds):
+            floor_post = whole.measure_posts(floor, below, effort)
+            post = whole.measure_posts(platform, above, effort)
+            floor_get = whole.measure_floor_reads(floor, effort)
+            get = whole.read(platform, whole.known(above), effort.read_s)
+            floors.append(whole.FloorFigures(floor_post, floor_get))
+            wholes.append(whole.measure_rest(platform, above, effort, post, get))
+        return floors, wholes, whole.measure_chains(platform, chains, effort)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,8 +16,8 @@ import structlog
 from tests.running_platform import open_directory
 
 from bench.ledger import corpus, whole
-from bench.ledger.load import Latency, Request
-from bench.ledger.target import whole_target
+from bench.ledger.load import Latency
+from bench.ledger.target import Target, whole_target
 from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import SystemClock
 from lamina.kernel.crypto.keys import load_or_create
@@ -45,7 +45,7 @@ class HistoryFigures(msgspec.Struct):
         stored: transactions in the store before the first measurement.
         fill_s: seconds it took to put them there.
         start_s: seconds `lamina up` took on the filled store.
-        figures: the ordinary ones.
+        rounds: the ordinary figures.
         outputs_old: lists of keys that own one output of the history.
         outputs_many: lists of the key that owns `many` outputs.
         many: how many.
@@ -54,19 +54,18 @@ class HistoryFigures(msgspec.Struct):
     stored: int
     fill_s: float
     start_s: float
-    figures: whole.WholeFigures
+    rounds: list[whole.WholeFigures]
     outputs_old: Latency
     outputs_many: Latency
     many: int
 
 
-def measure(posts: Sequence[Request], effort: whole.Effort, *, label: str, stored: int) -> HistoryFigures:
+def measure(posts: whole.Posts, effort: whole.Effort, stored: int) -> HistoryFigures:
     """Fill a store with `stored` transactions, start the platform on it and measure.
 
     Args:
-        posts: requests of the corpus `label`, which is another than the history's.
+        posts: another corpus than the history's.
         effort: how long.
-        label: of the corpus.
         stored: how many transactions there are to be before.
     """
     with open_directory() as directory:
@@ -77,17 +76,23 @@ def measure(posts: Sequence[Request], effort: whole.Effort, *, label: str, store
         begun = time.monotonic()
         with whole_target(data_dir) as target:
             start_s = time.monotonic() - begun
+            whole.warm_up(target, posts)
+            old = corpus.own_keys(LABEL, range(0, stored, max(1, stored // OLD_KEYS)))
             return HistoryFigures(
                 stored=stored,
                 fill_s=round(fill_s, 1),
                 start_s=round(start_s, 1),
-                figures=whole.measure_whole(target, posts, effort, label=label),
-                outputs_old=whole.outputs(
-                    target, corpus.own_keys(LABEL, range(0, stored, stored // OLD_KEYS)), effort.read_s
-                ),
+                rounds=[_round(target, posts, effort) for _ in range(effort.rounds)],
+                outputs_old=whole.outputs(target, old, effort.read_s),
                 outputs_many=whole.outputs(target, [corpus.key_of_many()], effort.read_s),
                 many=stored // corpus.MANY_EVERY,
             )
+
+
+def _round(target: Target, posts: whole.Posts, effort: whole.Effort) -> whole.WholeFigures:
+    post = whole.measure_posts(target, posts, effort)
+    get = whole.read(target, whole.known(posts), effort.read_s)
+    return whole.measure_rest(target, posts, effort, post, get)
 
 
 async def fill(data_dir: Path, count: int) -> float:

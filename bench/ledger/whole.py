@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -10,7 +11,9 @@ from bench.ledger import corpus, floor, usage
 from bench.ledger.load import Latency, Request, get, post
 from bench.ledger.target import Round, Target, run_round
 
+POSTS_PER_S_MAX = 5500
 WARM_UP = 1000
+WARM_UP_S = 4.0
 READ_CONNECTIONS = 32
 KNOWN_MAX = 20_000
 TRANSFERS_PER_CHAIN = 4
@@ -26,27 +29,47 @@ class Effort(NamedTuple):
     connections: int
     chains: int
 
+    @property
+    def posts(self) -> int:
+        """Transactions that no target can get through, so that a corpus never ends first."""
+        return WARM_UP + int(POSTS_PER_S_MAX * self.post_s * self.rounds)
 
-QUICK = Effort(rounds=1, post_s=5, half_s=5, read_s=3, connections=64, chains=300)
-FULL = Effort(rounds=3, post_s=15, half_s=20, read_s=6, connections=64, chains=1500)
+
+QUICK = Effort(rounds=2, post_s=3, half_s=4, read_s=2, connections=64, chains=300)
+FULL = Effort(rounds=7, post_s=5, half_s=8, read_s=3, connections=64, chains=1500)
+
+
+@dataclass(slots=True)
+class Posts:
+    """A corpus as requests, and how many of them a target has had."""
+
+    label: str
+    requests: Sequence[Request]
+    used: int = 0
+
+    def take(self, target: Target, most: float, **how: Any) -> Round:  # noqa: ANN401 - arguments of `run_round`
+        """A round with the next requests, at most so many."""
+        ahead = self.requests[self.used : self.used + int(most)]
+        measured = run_round(target, ahead, **how)
+        self.used += measured.load.answered
+        return measured
 
 
 class FloorFigures(msgspec.Struct):
-    """One round on the floor."""
+    """One round on the floor; `get` is the bare answer."""
 
     post: Round
-    bare_get: Round
+    get: Round
 
 
 class WholeFigures(msgspec.Struct):
-    """One round on the whole; `chains` is None where the round had none."""
+    """One round on the whole."""
 
     post: Round
     half: Round
     get: Round
     outputs: Latency
     outputs_shared: Latency
-    chains: Round | None
     rss_mib: dict[str, float]
 
 
@@ -55,55 +78,51 @@ def requests(signed: Sequence[corpus.Signed]) -> list[Request]:
     return [Request(each.tx_id.encode(), post(each.body), each.after.encode()) for each in signed]
 
 
-def measure_floor(target: Target, posts: Sequence[Request], effort: Effort) -> FloorFigures:
-    """POST at full speed, and the bare answer."""
-    warm_up(target, posts, follow=False)
-    full = run_round(target, posts[WARM_UP:], connections=effort.connections, seconds=effort.post_s)
-    bare = [Request(b"", get(floor.BARE_PATH))]
-    return FloorFigures(full, read(target, bare, effort.read_s))
+def measure_posts(target: Target, posts: Posts, effort: Effort) -> Round:
+    """POST at full speed: to the answer on the floor, to valid on a platform."""
+    follow = target.stream_port is not None
+    most = POSTS_PER_S_MAX * effort.post_s
+    return posts.take(target, most, connections=effort.connections, seconds=effort.post_s, follow=follow)
 
 
-def measure_whole(
-    target: Target, posts: Sequence[Request], effort: Effort, *, label: str, chains: Sequence[Request] = ()
-) -> WholeFigures:
-    """POST to valid at full speed, then at half of it; reads; chains of transfers where there are some.
+def measure_floor_reads(target: Target, effort: Effort) -> Round:
+    """The bare answer."""
+    return read(target, [Request(b"", get(floor.BARE_PATH))], effort.read_s)
 
-    Args:
-        target: a running platform that has seen none of `posts` yet.
-        posts: the requests of the corpus `label`; those of the full speed come first.
-        effort: how long.
-        label: of the corpus, to know its keys.
-        chains: requests of `corpus.chains`.
-    """
-    warm_up(target, posts, follow=True)
-    full = run_round(
-        target, posts[WARM_UP:], connections=effort.connections, seconds=effort.post_s, follow=True
-    )
-    rate = full.load.valid_per_s / 2
-    used = WARM_UP + full.load.answered
-    rest = posts[used : used + int(rate * effort.half_s) + 1]
-    half = run_round(
-        target, rest, connections=2 * effort.connections, seconds=effort.half_s, rate=rate, follow=True
-    )
+
+def measure_rest(target: Target, posts: Posts, effort: Effort, post: Round, get: Round) -> WholeFigures:
+    """What only a whole has: half of the load it has just been seen to take, and outputs by key."""
+    rate = post.load.valid_per_s / 2
+    half = posts.take(
+        target, rate * effort.half_s + 1,
+        connections=2 * effort.connections, seconds=effort.half_s, rate=rate, follow=True,
+    )  # fmt: skip
+    own = corpus.own_keys(posts.label, range(min(posts.used, KNOWN_MAX)))
     return WholeFigures(
-        post=full,
+        post=post,
         half=half,
-        get=read(target, known(posts[:used]), effort.read_s),
-        outputs=outputs(target, corpus.own_keys(label, range(min(used, KNOWN_MAX))), effort.read_s),
+        get=get,
+        outputs=outputs(target, own, effort.read_s),
         outputs_shared=outputs(target, corpus.shared_keys(), effort.read_s),
-        chains=_measure_chains(target, chains, effort) if chains else None,
         rss_mib=usage.rss_mib(target.roles),
     )
 
 
-def warm_up(target: Target, posts: Sequence[Request], *, follow: bool) -> None:
+def measure_chains(target: Target, chains: Sequence[Request], effort: Effort) -> Round:
+    """Each TRANSFER is posted when the transaction it spends is valid; ends when the chains are done."""
+    return run_round(target, chains, connections=effort.connections, seconds=10 * effort.post_s, follow=True)
+
+
+def warm_up(target: Target, posts: Posts) -> None:
     """Let every process import, connect and prepare its statements."""
-    run_round(target, posts[:WARM_UP], connections=READ_CONNECTIONS, seconds=2, follow=follow)
+    follow = target.stream_port is not None
+    posts.take(target, WARM_UP, connections=READ_CONNECTIONS, seconds=WARM_UP_S, follow=follow)
 
 
-def known(posts: Sequence[Request]) -> list[Request]:
+def known(posts: Posts) -> list[Request]:
     """Reads of posted transactions in random order."""
-    chosen = random.Random(1).sample(posts, min(KNOWN_MAX, len(posts)))
+    posted = posts.requests[: posts.used]
+    chosen = random.Random(1).sample(posted, min(KNOWN_MAX, len(posted)))
     return [Request(b"", get(f"/api/v1/transactions/{request.key.decode()}")) for request in chosen]
 
 
@@ -119,8 +138,3 @@ def outputs(target: Target, keys: Sequence[str], seconds: float) -> Latency:
     measured = run_round(target, wanted, connections=1, seconds=seconds, is_cycled=True)
     assert measured.load.answer_ms is not None, "an idle server answers"
     return measured.load.answer_ms
-
-
-def _measure_chains(target: Target, chains: Sequence[Request], effort: Effort) -> Round:
-    """Each TRANSFER is posted when the transaction it spends is valid; ends when the chains are done."""
-    return run_round(target, chains, connections=effort.connections, seconds=effort.post_s, follow=True)
