@@ -138,6 +138,30 @@ async def test_a_batch_under_way_is_finished_before_the_batcher_ends() -> None:
     assert await submitted == 1
 
 
+async def test_patience_ends_for_the_oldest_first_and_its_work_goes_on() -> None:
+    gate = asyncio.Event()
+    worked: list[int] = []
+
+    async def work(batch: Sequence[int]) -> Sequence[int | LaminaError]:
+        await gate.wait()
+        worked.extend(batch)
+        return batch
+
+    async with running(work, items_max=1, concurrency=1, patience_s=0.1, late=CommitUnknown) as batcher:  # type: ignore[arg-type]
+        old = [asyncio.ensure_future(batcher.submit(item)) for item in (0, 1)]
+        await asyncio.sleep(0.06)
+        young = asyncio.ensure_future(batcher.submit(2))
+        done, pending = await asyncio.wait([*old, young], timeout=0.08)
+        assert done == set(old)
+        assert pending == {young}
+        gate.set()
+        results = await asyncio.gather(*old, young, return_exceptions=True)
+        assert await batcher.submit(3) == 3
+    assert [type(result) for result in results] == [CommitUnknown, CommitUnknown, int]
+    assert worked[0] == 0
+    assert worked[-2:] == [2, 3]
+
+
 async def test_a_programming_error_reaches_its_submitters_and_not_the_other_batches() -> None:
     gate = asyncio.Event()
 

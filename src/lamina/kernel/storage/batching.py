@@ -7,6 +7,7 @@ previous one was under way.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Generic, TypeVar
 
 import structlog
@@ -31,6 +32,9 @@ class Batcher(Generic[T, R]):
         delay_s: how long to let company arrive before a batch starts.
         queue_max: waiting items beyond which `submit` refuses.
         concurrency: batches under way at once.
+        patience_s: seconds a submitter waits for its result; for ever when absent. What it waited for goes
+            on and may still happen.
+        late: the error of a submitter whose patience ended.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class Batcher(Generic[T, R]):
         delay_s: float = 0.0,
         queue_max: int = 10_000,
         concurrency: int = 2,
+        patience_s: float = inf,
+        late: Callable[[], LaminaError] = Overloaded,
     ) -> None:
         self._name = name
         self._work = work
@@ -51,6 +57,9 @@ class Batcher(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._arrived = asyncio.Event()
         self._slots = asyncio.Semaphore(concurrency)
+        self._patience_s = patience_s
+        self._late = late
+        self._unanswered: deque[tuple[float, asyncio.Future[R]]] = deque()
         self._sizes = BATCH_ITEMS.labels(name)
 
     async def submit(self, item: T) -> R:
@@ -58,14 +67,31 @@ class Batcher(Generic[T, R]):
 
         Raises:
             Overloaded: too many items are waiting.
-            LaminaError: what the work said of this item, or of its whole batch.
+            LaminaError: what the work said of this item, or of its whole batch; or `late`.
         """
         if len(self._waiting) >= self._queue_max:
             raise Overloaded
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
         self._waiting.append((item, future))
         self._arrived.set()
+        if self._patience_s != inf:
+            if not self._unanswered:
+                loop.call_later(self._patience_s, self._end_patience, loop)
+            self._unanswered.append((loop.time() + self._patience_s, future))
         return await future
+
+    def _end_patience(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer those that have waited too long; one timer serves all, since the oldest is always first."""
+        unanswered = self._unanswered
+        while unanswered:
+            deadline, future = unanswered[0]
+            if not future.done():
+                if deadline > loop.time():
+                    loop.call_at(deadline, self._end_patience, loop)
+                    return
+                future.set_exception(self._late())
+            unanswered.popleft()
 
     async def run(self) -> None:
         """Serve batches until cancelled; batches under way are finished first."""

@@ -46,6 +46,7 @@ class Router:
         self._method_not_allowed = method_not_allowed
         self._exact: dict[str, _Route] = {}
         self._patterns: dict[tuple[str, ...], _Route] = {}
+        self._prefixes: dict[str, _Route] = {}
         self._parameter_positions: tuple[int, ...] = ()
         self._websockets: dict[str, ASGIApp] = {}
 
@@ -89,7 +90,7 @@ class Router:
         if scope["type"] == "websocket":
             return self._websockets.get(scope["path"], self._not_found)(scope, receive, send)
         # A percent escape may hide a slash or spell a path differently: whole segments are decoded, apart.
-        route = None if b"%" in scope["raw_path"] else self._exact.get(scope["path"])
+        route = None if b"%" in scope["raw_path"] else self._exact.get(scope["path"]) or self._prefixed(scope)
         if route is None:
             route = self._match(scope)
         if route is None:
@@ -108,7 +109,17 @@ class Router:
         if key in self._patterns:
             raise ValueError(f"{route.template}: routed already")
         self._patterns[key] = route
+        if position == len(segments) - 1:
+            self._prefixes["/" + "/".join(segments[:position])] = route
         self._parameter_positions = tuple(sorted({*self._parameter_positions, position}, reverse=True))
+
+    def _prefixed(self, scope: Scope) -> _Route | None:
+        """Find the route of a plain path whose last segment is the parameter, as most are."""
+        prefix, _, last = scope["path"].rpartition("/")
+        route = self._prefixes.get(prefix) if last else None
+        if route is not None:
+            scope["path_params"] = {route.parameter: last}
+        return route
 
     def _match(self, scope: Scope) -> _Route | None:
         """Find a route by its decoded segments, exact ones first, and leave the parameter in the scope."""

@@ -10,6 +10,7 @@ from lamina.kernel.settings.platform import shifted
 from lamina.kernel.settings.schema import Count, Port, Section, setting
 
 Milliseconds = Annotated[int, pydantic.Field(ge=0)]
+Size = Annotated[int, pydantic.Field(ge=0)]
 
 
 class LedgerSettings(Section):
@@ -93,6 +94,11 @@ class LedgerSettings(Section):
     )
     search_results_max: Count = setting(10_000, unit="assets", doc="Most assets one search answers.")
     page_rows: Count = setting(1000, unit="rows", doc="Rows read at a time while a long list is streamed.")
+    read_cache_bytes_max: Size = setting(
+        67_108_864,
+        unit="bytes",
+        doc="Valid transactions that one worker keeps in memory to answer GETs; 0 keeps none.",
+    )
     stream_subscribers_max: Count = setting(
         4000, unit="clients", doc="Most clients on the event stream of one worker."
     )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.batching import Batcher
+from lamina.kernel.storage.byte_cache import ByteCache
 from lamina.kernel.storage.database import Database
 from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import json_response
@@ -36,21 +37,30 @@ class PostTransaction:
 
 
 class GetTransaction:
-    """`GET /transactions/{id}`: canonical bytes of a valid transaction; simultaneous reads share a query."""
+    """`GET /transactions/{id}`: canonical bytes of a valid transaction.
 
-    def __init__(self, database: Database) -> None:
+    Simultaneous reads share a query. A valid transaction never changes nor stops being valid (reliability
+    G6), so what was read once is answered from memory.
+    """
+
+    def __init__(self, database: Database, settings: LedgerSettings) -> None:
         self._database = database
+        self._known = ByteCache(settings.read_cache_bytes_max)
+        # One query at a time: what arrives meanwhile shares the next one.
         self._reads = Batcher[str, bytes | None](
-            "ledger.read", self._read, items_max=READ_BATCH_MAX, concurrency=2
+            "ledger.read", self._read, items_max=READ_BATCH_MAX, concurrency=1
         )
         self.run = self._reads.run
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with the transaction or 404."""
         tx_id: str = scope["path_params"]["id"]
-        body = await self._reads.submit(tx_id) if is_id(tx_id) else None
+        body = self._known.get(tx_id)
         if body is None:
-            raise NotFound
+            body = await self._reads.submit(tx_id) if is_id(tx_id) else None
+            if body is None:
+                raise NotFound
+            self._known.put(tx_id, body)
         await json_response(send, 200, body)
 
     async def _read(self, tx_ids: Sequence[str]) -> Sequence[bytes | LaminaError | None]:

@@ -4,7 +4,6 @@ A 202 is answered only after the row is committed. Of two rivals for one output 
 first is accepted and the second refused; rivals that slip past each other meet in the block builder.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +49,8 @@ class Intake:
             items_max=settings.accept_batch_max,
             delay_s=settings.accept_delay_ms / 1000,
             queue_max=settings.accept_queue_max,
+            patience_s=ANSWER_MAX_S,
+            late=_too_late,
         )
         self.run = self._batches.run
 
@@ -67,11 +68,7 @@ class Intake:
         transaction = parse_transaction(document)
         assert isinstance(document, dict), "the schema admits objects only"
         posted = Posted(transaction, document)  # pyright: ignore[reportUnknownArgumentType]
-        try:
-            async with asyncio.timeout(ANSWER_MAX_S):
-                await self._batches.submit(posted)
-        except TimeoutError:
-            raise CommitUnknown("The database took too long; the transaction may be stored.") from None
+        await self._batches.submit(posted)
         return transaction
 
     async def _accept(self, batch: Sequence[Posted]) -> Sequence[LaminaError | None]:
@@ -117,3 +114,7 @@ class Intake:
         except LaminaError as refusal:
             return refusal
         return None
+
+
+def _too_late() -> CommitUnknown:
+    return CommitUnknown("The database took too long; the transaction may be stored.")
