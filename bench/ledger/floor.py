@@ -107,7 +107,7 @@ class GroupCommit:
         self._arrived.set()
         await future
 
-    async def run(self, connection: Any) -> None:  # noqa: ANN401 - as `_connect`
+    async def run(self, connection: Any) -> None:  # noqa: ANN401 - as `connect`
         """Commit for ever on one connection; several may run."""
         while True:
             await self._arrived.wait()
@@ -149,15 +149,16 @@ async def _answer(send: Any, status: int, body: bytes) -> None:  # noqa: ANN401 
     await send({"type": "http.response.body", "body": body})
 
 
-async def _connect(dsn: str) -> Any:  # noqa: ANN401 - asyncpg's own types are unknown
-    connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return await connect(dsn)
+async def connect(dsn: str) -> Any:  # noqa: ANN401 - asyncpg's own types are unknown
+    """A bare connection."""
+    open_connection: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return await open_connection(dsn)
 
 
 async def work(fd: int, dsn: str) -> None:
     """One worker on the shared socket."""
     commits = GroupCommit()
-    connections = [await _connect(dsn) for _ in range(COMMITS_UNDER_WAY)]
+    connections = [await connect(dsn) for _ in range(COMMITS_UNDER_WAY)]
     committing = [asyncio.ensure_future(commits.run(connection)) for connection in connections]
     config = uvicorn.Config(
         FloorApp(commits), loop="none", http="httptools", ws="none", lifespan="off", interface="asgi3",
@@ -183,7 +184,7 @@ async def serve(data_dir: Path, port: int, workers: int) -> None:
     await database.start()
     children: list[subprocess.Popen[bytes]] = []
     try:
-        connection = await _connect(database.dsn)
+        connection = await connect(database.dsn)
         await connection.execute(TABLE)
         await connection.close()
         with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:

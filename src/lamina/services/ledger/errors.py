@@ -152,6 +152,18 @@ class CriticalDuplicateVote(IntegrityAlarm):
     code = "ledger_critical_duplicate_vote"
 
 
+class LedgerConflict(IntegrityAlarm):
+    """The shared log contradicts what this node has verified; it votes no more until they agree again."""
+
+    code = "ledger_conflict"
+
+    def default_hint(self) -> str:
+        """Say how the log is restored."""
+        return (
+            "Run: lamina ledger verify; an honest node restores the shared log with: lamina ledger republish"
+        )
+
+
 class KeypairNotFoundException(LaminaError):
     """This node has no key pair."""
 

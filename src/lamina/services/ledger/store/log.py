@@ -6,36 +6,18 @@ at every committed state, whatever the callers believed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
 from lamina.formats import base58
 from lamina.kernel.storage.database import Connection, Database, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.entry import Entry, Head
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import CREATE, GENESIS, TRANSFER, Transaction
 from lamina.services.ledger.rules.words import asset_vector
 
 OPERATIONS = {GENESIS: 0, CREATE: 1, TRANSFER: 2}
-
-
-class Head(NamedTuple):
-    """The end of the log: its last position and the block there ("" when empty)."""
-
-    seq: int
-    tip: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A block as the log holds it."""
-
-    seq: int
-    previous: str
-    block_id: str
-    body: bytes
 
 
 _INDEX_COLUMNS = (

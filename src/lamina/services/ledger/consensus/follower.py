@@ -1,0 +1,160 @@
+"""Copies the log block by block, judging each and voting on it in log order (R1, R2).
+
+The vote is durable together with the copied block before anybody is told of it; after a crash the stored
+bytes are published again and nothing is ever signed twice for one place.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from lamina.formats.signatures import KeyPair
+from lamina.kernel.clock import Clock
+from lamina.services.ledger.consensus.election import decide
+from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
+from lamina.services.ledger.consensus.ordered_log import OrderedLog
+from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
+from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.vote import Vote, sign_vote
+from lamina.services.ledger.rules import block as rules
+from lamina.services.ledger.rules import judgement
+from lamina.services.ledger.rules.facts import is_any_open
+
+_log = structlog.get_logger("lamina.ledger.follower")
+
+PAGE_BLOCKS = 16
+VOTES_PER_PUBLICATION = 64
+
+
+class Follower:
+    """Follows the log for one node."""
+
+    def __init__(
+        self,
+        log: OrderedLog,
+        copy: LedgerCopy,
+        node: KeyPair,
+        membership: Callable[[], Membership],
+        *,
+        strict_owners: bool,
+        clock: Clock,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            log: what all nodes share.
+            copy: what this node has made of it.
+            node: whose votes these are; a node that is no member at a position copies without voting.
+            membership: who the members are, as known now.
+            strict_owners: as in `rules.spend.check`; the same on every node.
+            clock: for the time written into votes.
+        """
+        self._log = log
+        self._copy = copy
+        self._node = node
+        self._membership = membership
+        self._strict_owners = strict_owners
+        self._clock = clock
+
+    async def step(self) -> int:
+        """Copy and vote on what follows in the log, as far as it can be judged now.
+
+        Returns:
+            How many blocks were copied.
+
+        Raises:
+            LedgerConflict: the log is not the one this node has copied; nothing was copied or signed.
+            CriticalDuplicateVote: somebody signs with this node's key.
+            DatabaseUnavailable, CommitUnknown: the next step goes on from what is stored.
+        """
+        await self._publish()
+        head = await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())
+        copied = 0
+        for entry in await self._log.read(head.seq, PAGE_BLOCKS):
+            if not await self._copy.run("ledger.copy_block", partial(self._follow, entry)):
+                break
+            copied += 1
+            await self._publish()
+        return copied
+
+    async def _follow(self, entry: Entry, cx: CopyTransaction) -> bool:
+        """Copy, judge and vote on one entry in one transaction; False where its turn has not come."""
+        head = await cx.lock_tip()
+        if entry.seq <= head.seq:
+            return True  # another process of this node was faster
+        check_link(entry, head)
+        verdict = await self._judge(cx, entry)
+        if verdict is None:
+            return False
+        if isinstance(verdict, LedgerBlock):
+            await cx.add_block(entry, verdict)
+        else:
+            await cx.add_doubted(entry)
+        if entry.seq > judgement.GENESIS_SEQ:
+            await self._vote(cx, entry, head, is_valid=isinstance(verdict, LedgerBlock))
+            await decide(cx, entry.block_id, self._membership())
+        return True
+
+    async def _judge(self, cx: CopyTransaction, entry: Entry) -> LedgerBlock | str | None:
+        """The block where it is right, the reason where it is not, None where it is too early to say."""
+        members = self._membership().at(entry.seq)
+        try:
+            block = judgement.open_entry(entry, members)
+            facts = await cx.read_facts(block.transactions)
+            if is_any_open(facts, block.transactions):
+                return None
+            rules.check(block, facts.view, strict_owners=self._strict_owners)
+        except judgement.REFUSALS as refusal:
+            if entry.seq == judgement.GENESIS_SEQ:
+                raise LedgerConflict(f"The first block is not of this federation: {refusal}", seq=1) from None
+            reason = type(refusal).__name__
+            _log.warning("block voted down", block_id=entry.block_id, reason=reason, detail=str(refusal))
+            return reason
+        return block
+
+    async def _vote(self, cx: CopyTransaction, entry: Entry, head: Head, *, is_valid: bool) -> None:
+        if self._node.public not in self._membership().at(entry.seq):
+            return
+        vote = sign_vote(
+            self._node,
+            block_id=entry.block_id,
+            previous_block=head.tip,
+            is_valid=is_valid,
+            timestamp=str(round(self._clock.time())),
+        )
+        rival = await cx.add_vote(vote, is_published=False)
+        if rival is not None:
+            raise CriticalDuplicateVote(
+                f"Somebody else has voted with this node's key around block {entry.block_id}",
+                hint="Stop this node, and run one node per key.",
+            )
+
+    async def _publish(self) -> None:
+        """Show everybody the votes that are durable here and may not have been shown."""
+        while votes := await self._copy.run(
+            "ledger.read_unpublished_votes", lambda cx: cx.read_unpublished(VOTES_PER_PUBLICATION)
+        ):
+            for vote in votes:
+                await self._log.publish_vote(vote)
+            await self._copy.run("ledger.mark_votes_published", partial(_mark, votes))
+
+
+async def _mark(votes: Sequence[Vote], cx: CopyTransaction) -> None:
+    await cx.mark_published(votes)
+
+
+def check_link(entry: Entry, head: Head) -> None:
+    """The next entry continues exactly what was copied (distribution-and-reliability 6.5).
+
+    Raises:
+        LedgerConflict: a position is missing, or the entry follows another block.
+    """
+    if entry.seq != head.seq + 1:
+        raise LedgerConflict(f"The log goes on at {entry.seq}, the copy ends at {head.seq}.", seq=entry.seq)
+    if entry.previous != head.tip:
+        raise LedgerConflict(
+            f"Block {entry.block_id} follows {entry.previous}, the copy ends with {head.tip}.", seq=entry.seq
+        )

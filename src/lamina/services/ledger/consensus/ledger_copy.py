@@ -1,0 +1,105 @@
+"""A node's own verified copy of the log: what it answers clients from, and what it judges by.
+
+Everything in it has been judged by this node. A transaction on it ends as on any database: committed, rolled
+back (`DatabaseUnavailable`), or unknown (`CommitUnknown`); every piece of work begins by reading where the
+copy stands, so that doing it again is safe.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.status import Status
+from lamina.services.ledger.model.transaction import Transaction
+from lamina.services.ledger.model.vote import Vote
+from lamina.services.ledger.rules.facts import Facts
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenElection:
+    """A copied block without a decision: its place, the votes known, and what this node thinks of it."""
+
+    seq: int
+    is_doubted: bool
+    votes: Sequence[bytes]
+
+
+class CopyTransaction(Protocol):
+    """Reads and writes that become durable together."""
+
+    async def lock_tip(self) -> Head:
+        """Where the copy ends; nobody else moves it until the transaction ends."""
+        ...
+
+    async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:
+        """What the copy knows of what these transactions spend, and of themselves."""
+        ...
+
+    async def add_block(self, entry: Entry, block: LedgerBlock) -> None:
+        """Move the tip to a block this node finds right; it has no decision yet."""
+        ...
+
+    async def add_doubted(self, entry: Entry) -> None:
+        """Move the tip to a block this node finds wrong: its bytes are kept, nothing is derived from them."""
+        ...
+
+    async def add_vote(self, vote: Vote, *, is_published: bool) -> Vote | None:
+        """Keep a vote.
+
+        Returns:
+            None where it is kept now or was before; else another vote of the same voter on the same block or
+            behind the same predecessor, which stays.
+        """
+        ...
+
+    async def add_evidence(self, first: Vote, second: Vote) -> None:
+        """Keep two votes by which a voter contradicts itself."""
+        ...
+
+    async def lock_elections(self) -> None:
+        """Take the right to decide until the transaction ends: the last of two votes sees the first."""
+        ...
+
+    async def find_election(self, block_id: str) -> OpenElection | None:
+        """A copied block that has no decision; the first block never has one."""
+        ...
+
+    async def decide(self, block_id: str, seq: int, status: Status) -> None:
+        """Freeze a block's status, and give what is derived from it the same."""
+        ...
+
+    async def read_vote_cursor(self) -> int:
+        """The position of the last published vote that was looked at."""
+        ...
+
+    async def move_vote_cursor(self, position: int) -> None:
+        """Look at none of these again."""
+        ...
+
+    async def read_unpublished(self, limit: int) -> Sequence[Vote]:
+        """This node's votes that may not have been published, in log order."""
+        ...
+
+    async def mark_published(self, votes: Sequence[Vote]) -> None:
+        """These have been."""
+        ...
+
+    async def read_unreleased(self, limit: int) -> Sequence[Entry]:
+        """Blocks decided invalid whose transactions may not have been let go, in log order."""
+        ...
+
+    async def mark_released(self, block_id: str) -> None:
+        """They have been."""
+        ...
+
+
+class LedgerCopy(Protocol):
+    """The copy of one node."""
+
+    async def run(self, name: str, work: Callable[[CopyTransaction], Awaitable[T]]) -> T:
+        """Do work in one transaction, named `<service>.<verb>_<noun>`; it may be done again."""
+        ...
