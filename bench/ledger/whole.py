@@ -12,7 +12,7 @@ from bench.ledger.load import Latency, Request, get, post
 from bench.ledger.target import Round, Target, run_round
 
 POSTS_PER_S_MAX = 9000
-"""More than a platform on two cores has been seen to take, so that a corpus does not end before its rounds."""
+"""More than a platform on two cores has been seen to take: a corpus must not end before its rounds."""
 WARM_UP = 1000
 WARM_UP_S = 4.0
 READ_CONNECTIONS = 32

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ async def routed(data_dir: Path) -> set[Operation]:
     flags = {"platform.data_dir": str(data_dir), "ledger.graphite_host": ".."}
     settings = load((*KERNEL_SECTIONS, LedgerSettings), environ={}, flags=flags)
     database = Database(asyncpg.create_pool(min_size=0), PoolOptions(dsn=""))
-    part = await service.build(Kernel(settings, database, SystemClock()), "web")
+    async with AsyncExitStack() as resources:
+        part = await service.build(Kernel(settings, database, SystemClock(), resources), "web")
     router = next(endpoint.app for endpoint in part.endpoints if endpoint.listener == service.HTTP)
     assert isinstance(router, Router)
     return {(path, method) for path, methods in router.methods().items() for method in methods}

@@ -34,7 +34,7 @@ class Service(Protocol):
         """One process's objects."""
         ...
 
-    def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
+    async def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
         """GET endpoints of the admin listener, by their path below `/lamina/<service>/`."""
         ...
 

@@ -5,7 +5,7 @@ a part of it (`Part`). Nothing here does anything.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lamina.kernel.errors import LaminaError
@@ -73,10 +73,6 @@ class Check:
     run: Callable[[], Awaitable[str | None]]
 
 
-def _nothing() -> None:
-    """Release nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """Everything one process runs of one service."""
@@ -84,4 +80,3 @@ class Part:
     endpoints: Sequence[Endpoint] = ()
     tasks: Sequence[Task] = ()
     checks: Sequence[Check] = ()
-    close: Callable[[], None] = field(default=_nothing)

@@ -62,21 +62,28 @@ class RowsRefused(LaminaError):
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """How one process connects: sizes in connections, times in seconds."""
+    """How one process connects: sizes in connections, times in seconds.
+
+    With `connections_min = 0` a pool opens although nothing answers at the DSN yet.
+    """
 
     dsn: str
     connections_max: int = 8
+    connections_min: int = 1
     connect_timeout_s: float = 5.0
     acquire_timeout_s: float = 4.0
     statement_timeout_s: float = 30.0
     application: str = "lamina"
 
     @classmethod
-    def of(cls, settings: PostgresSettings, dsn: str, *, application: str) -> "PoolOptions":
+    def of(
+        cls, settings: PostgresSettings, dsn: str, *, application: str, connections_min: int = 1
+    ) -> "PoolOptions":
         """The pool of one process, as configured."""
         return cls(
             dsn=dsn,
             connections_max=settings.pool_connections_max,
+            connections_min=connections_min,
             connect_timeout_s=settings.connect_timeout_s,
             acquire_timeout_s=settings.acquire_timeout_s,
             statement_timeout_s=settings.statement_timeout_s,
@@ -113,7 +120,7 @@ class Database:
         try:
             pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
                 options.dsn,
-                min_size=1,
+                min_size=options.connections_min,
                 max_size=options.connections_max,
                 timeout=options.connect_timeout_s,
                 max_inactive_connection_lifetime=300,

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.errors import ConfigurationError
+from lamina.kernel.settings.dsn import CheckedDsn
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import shifted
 from lamina.kernel.settings.schema import Count, Port, Section, setting
@@ -36,6 +37,11 @@ class LedgerSettings(Section):
         doc="Public keys of the federation's other nodes.",
         legacy=("BIGCHAINDB_KEYRING",),
         legacy_path="keyring",
+    )
+    log_dsn: CheckedDsn | None = setting(
+        None,
+        secret=True,
+        doc="PostgreSQL with the log that the nodes of a federation share; none for a node on its own.",
     )
     bind: str = setting(
         "localhost:9984",

@@ -6,26 +6,17 @@ copy stands, so that doing it again is safe.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.rules.facts import Facts
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenElection:
-    """A copied block without a decision: its place, the votes known, and what this node thinks of it."""
-
-    seq: int
-    is_doubted: bool
-    votes: Sequence[bytes]
 
 
 class CopyTransaction(Protocol):
