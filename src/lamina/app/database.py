@@ -9,6 +9,7 @@ from lamina.kernel.clock import Clock
 from lamina.kernel.errors import DatabaseUnavailable, LaminaError
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
+from lamina.kernel.storage.embedded.memory import default_shared_buffers_mb
 from lamina.kernel.storage.embedded.options import EmbeddedOptions
 from lamina.kernel.storage.embedded.server import EmbeddedPostgres
 from lamina.kernel.supervision.budget import RestartBudget
@@ -86,6 +87,6 @@ def _options(settings: Settings) -> EmbeddedOptions:
     return EmbeddedOptions(
         data_dir=settings.get(PlatformSettings).data_dir,
         run_as=postgres.run_as,
-        shared_buffers_mb=postgres.shared_buffers_mb,
+        shared_buffers_mb=postgres.shared_buffers_mb or default_shared_buffers_mb(),
         max_connections=postgres.max_connections,
     )

@@ -74,7 +74,11 @@ class PostgresSettings(Section):
     run_as: str | None = setting(
         None, doc="Account that the embedded server runs under when Lamina is started as root."
     )
-    shared_buffers_mb: Count = setting(256, unit="MiB", doc="Page cache of the embedded server.")
+    shared_buffers_mb: Count | None = setting(
+        None,
+        unit="MiB",
+        doc="Page cache of the embedded server; an eighth of the memory, 128 to 2048, when not set.",
+    )
     max_connections: Count = setting(100, unit="connections", doc="Limit of the embedded server.")
     pool_connections_max: Count = setting(8, unit="connections", doc="Most connections one process opens.")
     connect_timeout_s: Seconds = setting(5.0, unit="s", doc="How long to try one connection.")
