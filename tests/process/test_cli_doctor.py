@@ -122,5 +122,5 @@ def test_the_clock_is_judged_by_the_kernel_and_never_fails_the_check(home: Home)
     ).stdout.strip() if shutil.which("timedatectl") else ""  # fmt: skip
     if asked in {"yes", "no"}:
         assert (found["state"] == "ok") is (asked == "yes")
-    else:  # no systemd answers here; the kernel does
-        assert found["text"] in {"The clock is synchronised", "The clock is not synchronised"}
+    else:  # no systemd answers here; the kernel may, and may not
+        assert found["state"] in {"ok", "warning"}
