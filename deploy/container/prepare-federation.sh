@@ -33,6 +33,6 @@ NODE${node}_PUBLIC=$public
 NODE${node}_PRIVATE=$private
 END
 done
-sync
+sync "$work/env"
 mv "$work/env" "$target"
 echo "wrote $target"

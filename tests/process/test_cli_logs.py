@@ -97,10 +97,12 @@ def test_a_csv_with_a_column_for_each_fact(home: Home) -> None:
             "2024-03-04T12:00:00Z,GET,/api/v1/blocks,200,10,5",
             '2024-03-05T00:00:00,GET,"/a,b",404,20,',
             "2024-03-05T00:00:00Z,GET,/x,abc,20,1",
+            "2024-03-05T00:00:00Z,GET,/x,200,1_0,1",
+            f"2024-03-05T00:00:00Z,GET,/x,200,{'9' * 19},1",
             "2024-03-05T00:00:00Z",
         ],
     )
-    assert (found["lines"], found["lines_unreadable"], found["bytes_sent"], found["days"]) == (4, 2, 30, 0.5)
+    assert (found["lines"], found["lines_unreadable"], found["bytes_sent"], found["days"]) == (6, 4, 30, 0.5)
 
 
 def test_a_csv_with_a_column_that_holds_whole_lines(home: Home) -> None:

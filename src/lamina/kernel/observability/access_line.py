@@ -16,6 +16,7 @@ _COMBINED = re.compile(
     r'"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<bytes>\d+|-)(?P<rest>.*)',
     re.DOTALL,
 )
+NUMBER_DIGITS_MAX = 18
 _SECONDS = re.compile(r"(?:request_time|rt)=(\d+(?:\.\d+)?)")
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "timestamp": ("timestamp", "time", "date", "datetime", "time_local", "time_iso8601"),
@@ -105,7 +106,7 @@ def _row(cells: Sequence[str], columns: Mapping[str, int]) -> Request:
     return _checked(
         Request(
             _time(facts["timestamp"]),
-            int(facts["status"]),
+            _number(facts["status"]),
             _bytes(facts["bytes_sent"]),
             facts.get("method", ""),
             facts.get("path", ""),
@@ -133,7 +134,14 @@ def _combined(text: str) -> Request:
 
 
 def _bytes(text: str) -> int:
-    return 0 if text == "-" else int(text)
+    return 0 if text == "-" else _number(text)
+
+
+def _number(text: str) -> int:
+    """Digits only, and no more of them than a count can have: int() alone takes signs and underscores."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
+        raise Unreadable("not a number")
+    return int(text)
 
 
 def _time(text: str) -> datetime:
