@@ -13,14 +13,11 @@ from lamina.services.ledger.settings import http_address, stream_address
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-# Read by the federation, which has an ordered log of its own on a shared database.
-COMING = {"LAMINA_LEDGER__LOG_DSN"}
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:
     """The settings that these variables lead to; one that means nothing is an error, as on a start."""
-    known = {name: text for name, text in environment.items() if name not in COMING}
-    return load((*KERNEL_SECTIONS, *registry.settings_sections()), environ=known)
+    return load((*KERNEL_SECTIONS, *registry.settings_sections()), environ=environment)
 
 
 def default_ports() -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.deploy.shipped import COMING, DEPLOY, ROOT, default_ports, settings_of
+from tests.deploy.shipped import DEPLOY, ROOT, default_ports, settings_of
 
 from lamina import __version__
 from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
@@ -162,7 +162,7 @@ def test_every_node_has_its_own_database_and_shares_the_log(prepared: dict[str, 
     password = database["environment"]["POSTGRES_PASSWORD"]
     assert dsn.get_secret_value() == f"postgresql://lamina:{password}@db{number}:5432/lamina"
     log_password = services["log"]["environment"]["POSTGRES_PASSWORD"]
-    (log_variable,) = COMING
+    log_variable = "LAMINA_LEDGER__LOG_DSN"
     assert node["environment"][log_variable] == f"postgresql://lamina:{log_password}@log:5432/lamina"
     assert database["networks"] == [f"node{number}"]
     assert set(node["networks"]) == {"outside", f"node{number}", "log"}
