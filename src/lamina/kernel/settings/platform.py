@@ -74,6 +74,11 @@ class PostgresSettings(Section):
     run_as: str | None = setting(
         None, doc="Account that the embedded server runs under when Lamina is started as root."
     )
+    programs_dir: Path | None = setting(
+        None,
+        doc="Directory of PostgreSQL's client programs for the external server, where it wants TLS; "
+        "the bundled ones, which have none, when not set.",
+    )
     shared_buffers_mb: Count = setting(256, unit="MiB", doc="Page cache of the embedded server.")
     max_connections: Count = setting(100, unit="connections", doc="Limit of the embedded server.")
     pool_connections_max: Count = setting(8, unit="connections", doc="Most connections one process opens.")
