@@ -21,14 +21,13 @@ from lamina.kernel.storage.backup import content
 from lamina.kernel.storage.backup.errors import BackupPlaceUnusable, NothingToBackUp
 from lamina.kernel.storage.backup.manifest import DUMP_FILE, FORMAT, KEY_DIRECTORY, Manifest, timestamp
 from lamina.kernel.storage.backup.repository import Backup, Repository, name_of, write_manifest
-from lamina.kernel.storage.backup.snapshot import Snapshot, table_bytes, take_snapshot
+from lamina.kernel.storage.backup.snapshot import Snapshot, table_bytes, take_snapshot, unknown_column_options
 from lamina.kernel.storage.backup.space import check_space, dump_needs
 from lamina.kernel.storage.database import Database
 from lamina.kernel.storage.programs import BUNDLED_MAJOR, ClientPrograms, ProgramsUnusable
 
 APPLICATION = "lamina backup create"
-# The bundled programs have no faster method than gzip; its first level keeps up with a busy machine's disk.
-_COMPRESSION = "gzip:1"
+_COMPRESSION = "1"  # of gzip, which every pg_dump has; a higher level would take the platform's processors
 _LOOK_S = 1.0
 
 
@@ -127,6 +126,20 @@ async def _check_version(snapshot: Snapshot, programs: ClientPrograms) -> None:
         raise ProgramsUnusable(
             f"pg_dump in {programs.directory} is PostgreSQL {dumping}; one from {snapshot.server_major} (the "
             f"server's) to {BUNDLED_MAJOR} is needed"
+        )
+    if programs.is_external and programs.is_bundled:
+        await _check_options(snapshot)
+
+
+async def _check_options(snapshot: Snapshot) -> None:
+    """A server with newer fixes may keep something in its catalogs that only its own pg_dump leaves out."""
+    options = await unknown_column_options(snapshot.connection, snapshot.schemas)
+    if options:
+        raise ProgramsUnusable(
+            f"PostgreSQL {snapshot.server_version} marks columns with {', '.join(options)}; the bundled "
+            "pg_dump would write that down as if all servers knew it",
+            hint="Name the directory of the server's own client programs: "
+            f"LAMINA_POSTGRES__PROGRAMS_DIR=/usr/lib/postgresql/{snapshot.server_major}/bin",
         )
 
 

@@ -76,8 +76,8 @@ class PostgresSettings(Section):
     )
     programs_dir: Path | None = setting(
         None,
-        doc="Directory of PostgreSQL's client programs for the external server, where it wants TLS; "
-        "the bundled ones, which have none, when not set.",
+        doc="Directory of the external server's own client programs, for backups and `lamina db shell`; "
+        "the bundled ones, which speak no TLS, when not set.",
     )
     shared_buffers_mb: Count = setting(256, unit="MiB", doc="Page cache of the embedded server.")
     max_connections: Count = setting(100, unit="connections", doc="Limit of the embedded server.")

@@ -51,10 +51,12 @@ class ClientPrograms:
     Attributes:
         directory: where pg_dump, pg_restore and psql are.
         is_external: whether they talk to somebody else's server, whose PG* variables count then.
+        is_bundled: whether they came with the embedded PostgreSQL.
     """
 
     directory: Path
     is_external: bool
+    is_bundled: bool
 
     @classmethod
     def bundled(cls) -> "ClientPrograms":
@@ -63,7 +65,7 @@ class ClientPrograms:
         Raises:
             BinariesUnavailable: they cannot be executed here.
         """
-        return cls(executable_binaries(caller()), is_external=False)
+        return cls(executable_binaries(caller()), is_external=False, is_bundled=True)
 
     @classmethod
     def of(cls, postgres: PostgresSettings) -> "ClientPrograms":
@@ -76,12 +78,12 @@ class ClientPrograms:
         if postgres.dsn is None:
             return cls.bundled()
         if postgres.programs_dir is not None:
-            return cls(postgres.programs_dir.resolve(), is_external=True)
+            return cls(postgres.programs_dir.resolve(), is_external=True, is_bundled=False)
         if wants_tls(postgres.dsn.get_secret_value()):
             raise ProgramsUnusable(
                 "postgres.dsn asks for TLS, which the bundled PostgreSQL programs do not speak"
             )
-        return cls(executable_binaries(caller()), is_external=True)
+        return cls(executable_binaries(caller()), is_external=True, is_bundled=True)
 
     async def major_version(self, program: str) -> int:
         """The first number of a program's version.

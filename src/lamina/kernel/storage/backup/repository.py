@@ -95,6 +95,8 @@ class Repository:
         for path in self._directories():
             try:
                 whole.append(open_backup(path))
+            except BackupMissing:
+                continue  # removed meanwhile
             except (BackupDamaged, BackupNewer) as error:
                 if _is_ours(path):
                     broken.append(Broken(path, error.detail))

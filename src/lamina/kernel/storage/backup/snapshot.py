@@ -79,6 +79,21 @@ async def table_bytes(cx: Connection, schemas: Sequence[str]) -> int:
     )
 
 
+async def unknown_column_options(cx: Connection, schemas: Sequence[str]) -> list[str]:
+    """Options of columns that no PostgreSQL documents: a server's own marks."""
+    rows = await cx.fetch(
+        """
+        SELECT DISTINCT split_part(o, '=', 1) AS name FROM pg_attribute a
+          JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace,
+               unnest(a.attoptions) o
+         WHERE n.nspname = ANY ($1) AND split_part(o, '=', 1) NOT IN ('n_distinct', 'n_distinct_inherited')
+         ORDER BY 1
+        """,
+        schemas,
+    )
+    return [row["name"] for row in rows]
+
+
 async def list_objects(database: Database) -> list[str]:
     """Relations and schemas that were made in this database; what extensions brought does not count."""
     rows = await database.fetch(
