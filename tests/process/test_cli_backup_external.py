@@ -179,10 +179,11 @@ def test_debians_postgresql_is_backed_up_and_restored(tmp_path: Path) -> None:
             **{DSN: target},
         )
         assert tables.stdout == "1|\n"
-        own = ["--data-dir", str(tmp_path / "own")]
-        moved = home.run(*own, "backup", "restore", made["path"], "--to-data-dir")
-        assert moved.returncode == 0, moved.stderr
-        document = home.json(*own, "db", "status", "--json", **{DSN: ""})
+        with open_directory() as directory:
+            own = ["--data-dir", str(directory / "own")]
+            moved = home.run(*own, "backup", "restore", made["path"], "--to-data-dir")
+            assert moved.returncode == 0, moved.stderr
+            document = home.json(*own, "db", "status", "--json", **{DSN: ""})
         assert (document["kind"], document["services"][0]["applied"]) == ("embedded", 1)
 
 
