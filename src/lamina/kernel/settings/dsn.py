@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import pydantic
 
@@ -14,7 +15,9 @@ _DSN = re.compile(
 )
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(?P<port>\d{1,5}))?")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_TLS_MODES = frozenset({"require", "verify-ca", "verify-full"})
 _MASK = "**********"
+_SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
 
 
 class Dsn(pydantic.SecretStr):
@@ -53,6 +56,26 @@ def redacted(text: str) -> str:
     shown = match[0] if match["password"] is None else _without(match, "password")
     head, mark, _ = shown.partition("?")
     return head + mark + "&".join(_redacted_pair(pair) for pair in (match["query"] or "").split("&"))
+
+
+def without_password(dsn: str) -> tuple[str, str | None]:
+    """A DSN for an argument list, and its password for the environment, which other accounts cannot read.
+
+    A passphrase of a client key has no variable; the programs ask for it where there is a terminal.
+    """
+    parts = urlsplit(dsn)
+    user, _, hosts = parts.netloc.rpartition("@")
+    name, colon, written = user.partition(":")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    password = unquote(written) if colon else dict(pairs).get("password")
+    query = urlencode([pair for pair in pairs if pair[0] not in _SECRET_PARAMETERS], quote_via=quote)
+    netloc = f"{name}@{hosts}" if user else hosts
+    return urlunsplit(parts._replace(netloc=netloc, query=query)), password
+
+
+def wants_tls(dsn: str) -> bool:
+    """Whether a connection must be encrypted."""
+    return dict(parse_qsl(urlsplit(dsn).query)).get("sslmode") in _TLS_MODES
 
 
 def _without(match: re.Match[str], group: str) -> str:

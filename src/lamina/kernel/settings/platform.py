@@ -74,6 +74,11 @@ class PostgresSettings(Section):
     run_as: str | None = setting(
         None, doc="Account that the embedded server runs under when Lamina is started as root."
     )
+    programs_dir: Path | None = setting(
+        None,
+        doc="Directory of the external server's own client programs, for backups and `lamina db shell`; "
+        "the bundled ones, which speak no TLS, when not set.",
+    )
     shared_buffers_mb: Count | None = setting(
         None,
         unit="MiB",

@@ -29,9 +29,10 @@ from lamina.services.ledger.api.root import get_api_v1, get_root
 from lamina.services.ledger.api.statuses import GetStatus
 from lamina.services.ledger.api.transactions import GetTransaction, ListTransactions, PostTransaction
 from lamina.services.ledger.api.votes import ListVotes
+from lamina.services.ledger.commands.proof import verify
 from lamina.services.ledger.errors import FederationWithoutLog
 from lamina.services.ledger.feeds import ValidTransactions
-from lamina.services.ledger.node import load_node
+from lamina.services.ledger.node import KEY_FILE, load_node
 from lamina.services.ledger.pipeline import gauges, retention
 from lamina.services.ledger.pipeline.accept import Intake, LocalAcceptance
 from lamina.services.ledger.pipeline.block import BlockBuilder
@@ -39,10 +40,15 @@ from lamina.services.ledger.pipeline.federation import FederationMember
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
 from lamina.services.ledger.store import backlog, decisions
+from lamina.services.ledger.store.position import position
 from lamina.services.ledger.store.rejected import Rejections
 from lamina.services.ledger.store.schema import MIGRATIONS, NAME
 
-__all__ = ["MIGRATIONS", "NAME", "admin", "build", "plan", "prepare"]
+__all__ = [
+    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "verify",
+]  # fmt: skip
+
+KEY_FILES = (KEY_FILE,)
 
 HTTP = "ledger.http"
 STREAM = "ledger.stream"

@@ -1,7 +1,7 @@
 import pydantic
 import pytest
 
-from lamina.kernel.settings.dsn import CheckedDsn, redacted
+from lamina.kernel.settings.dsn import CheckedDsn, redacted, wants_tls, without_password
 
 accepted = pydantic.TypeAdapter(CheckedDsn)
 
@@ -58,3 +58,34 @@ def test_a_dsn_shows_itself_masked() -> None:
     dsn = accepted.validate_python("postgresql://u:marker@h/d")
     assert "marker" not in f"{dsn} {dsn!r}"
     assert "u:***@h/d" in str(dsn)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "address", "password"),
+    [
+        ("postgresql://u:p@h:1/d", "postgresql://u@h:1/d", "p"),
+        (
+            "postgresql://u:p%40%3A@h1:1,h2:2/d?sslmode=require",
+            "postgresql://u@h1:1,h2:2/d?sslmode=require",
+            "p@:",
+        ),
+        (
+            "postgresql://u@/d?host=/run/pg&password=x%20y&port=5",
+            "postgresql://u@/d?host=%2Frun%2Fpg&port=5",
+            "x y",
+        ),
+        ("postgresql://h/d?sslpassword=s&sslkey=/k", "postgresql://h/d?sslkey=%2Fk", None),
+        ("postgresql://u:@h/d", "postgresql://u@h/d", ""),
+        ("postgresql://h/d", "postgresql://h/d", None),
+    ],
+)
+def test_a_password_leaves_the_address(dsn: str, address: str, password: str | None) -> None:
+    assert without_password(dsn) == (address, password)
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [("", False), ("?sslmode=prefer", False), ("?sslmode=require", True), ("?a=1&sslmode=verify-full", True)],
+)
+def test_an_address_may_ask_for_encryption(query: str, wanted: bool) -> None:
+    assert wants_tls(f"postgresql://u@h/d{query}") is wanted
