@@ -184,7 +184,7 @@ def test_debians_postgresql_is_backed_up_and_restored(tmp_path: Path) -> None:
             moved = home.run(*own, "backup", "restore", made["path"], "--to-data-dir")
             assert moved.returncode == 0, moved.stderr
             document = home.json(*own, "db", "status", "--json", **{DSN: ""})
-        assert (document["kind"], document["services"][0]["applied"]) == ("embedded", 1)
+        assert (document["kind"], document["services"][0]["pending"]) == ("embedded", [])
 
 
 def test_marks_that_only_the_server_knows_are_seen_before(home: Home, tmp_path: Path) -> None:
