@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Transaction
@@ -24,6 +24,10 @@ class CopyTransaction(Protocol):
 
     async def lock_tip(self) -> Head:
         """Where the copy ends; nobody else moves it until the transaction ends."""
+        ...
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What was copied at positions in a range, without the blocks' bytes."""
         ...
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:

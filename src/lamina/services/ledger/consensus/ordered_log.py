@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.transaction import Outpoint
 from lamina.services.ledger.model.vote import Vote
@@ -37,6 +37,14 @@ class OrderedLog(Protocol):
 
     async def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         """Blocks after a position in order; having shown position k it never shows a new block below k."""
+        ...
+
+    async def measure(self) -> Extent:
+        """How much the log holds, at one moment."""
+        ...
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What stands at positions in a range, without the blocks' bytes."""
         ...
 
     async def publish_vote(self, vote: Vote) -> None:

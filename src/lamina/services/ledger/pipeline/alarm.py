@@ -27,6 +27,10 @@ class Alarm:
             _log.warning("integrity alarm has ended", work=work)
             HALTED.set(1 if self._raised else 0)
 
+    def is_sounding(self, work: str) -> bool:
+        """Whether this work's last attempt ended in an alarm."""
+        return work in self._raised
+
     async def check(self) -> str | None:
         """A readiness check: the alarms, in one sentence each."""
         return " ".join(f"{alarm.code}: {alarm.detail}" for alarm in self._raised.values()) or None

@@ -28,6 +28,7 @@ from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.reassignment import Reassignment
+from lamina.services.ledger.consensus.watch import Watch
 from lamina.services.ledger.errors import IntegrityAlarm
 from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, CONTRADICTIONS, REJECTED
 from lamina.services.ledger.model.membership import Membership
@@ -43,6 +44,8 @@ from lamina.services.ledger.store.verified_copy import VerifiedCopy
 _log = structlog.get_logger("lamina.ledger.federation")
 
 MEMBERS_MAX = 16
+WATCH_PERIOD_S = 2.0
+"""How often the log is held against the copy: a rewritten row is to be seen within ten seconds."""
 REASSIGN_PERIOD_S = 5.0
 """How often the backlog is searched for stale transactions (spec/ledger.md 5.5)."""
 
@@ -119,6 +122,7 @@ class FederationMember:
             Decider(self.log, self._copy, members, self._assignment),
             Builder(self.log, self._copy, node, members, limits, strict_owners=strict, clock=clock),
             Reassignment(self.log, self._assignment, delay_s=float(settings.backlog_reassign_delay_s)),
+            Watch(self.log, self._copy),
         )
         return Rounds(work, Wakeups(self._log_database, shared_log.CHANNELS), settings, statsd)
 
@@ -150,6 +154,7 @@ class Work:
     decider: Decider
     builder: Builder
     reassignment: Reassignment
+    watch: Watch
 
 
 class Rounds:
@@ -171,11 +176,15 @@ class Rounds:
             Task("ledger.decide", lambda: self._repeat("decide", self._decide, shared_log.VOTES)),
             Task("ledger.build", lambda: self._repeat("build", self._build, shared_log.BACKLOG)),
             Task("ledger.reassign", self._reassign),
+            Task("ledger.watch", self._watch),
         )
 
     async def _repeat(self, work: str, step: Callable[[], Awaitable[bool]], channel: str) -> None:
         busy_s, idle_s = self._settings.poll_busy_ms / 1000, self._settings.poll_idle_ms / 1000
         while True:
+            if self.alarm.is_sounding("watch"):
+                await asyncio.sleep(busy_s)  # nothing is signed for a log whose past has changed
+                continue
             try:
                 moved = await step()
             except (DatabaseUnavailable, CommitUnknown, RowsRefused) as failure:
@@ -228,6 +237,18 @@ class Rounds:
         """As a node on its own: long under load, short when there are few."""
         shortest, longest = self._settings.block_interval_min_ms, self._settings.block_interval_max_ms
         return min(max(taken, shortest), longest) / 1000
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._work.watch.step()
+            except (DatabaseUnavailable, CommitUnknown) as failure:
+                _log.debug("the log was not compared", reason=failure.detail)
+            except IntegrityAlarm as alarm:
+                self.alarm.sound("watch", alarm)
+            else:
+                self.alarm.end("watch")
+            await asyncio.sleep(WATCH_PERIOD_S)
 
     async def _reassign(self) -> None:
         while True:

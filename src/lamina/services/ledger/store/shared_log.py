@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lamina.kernel.storage.database import Connection, Database, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.vote import Vote
@@ -39,6 +39,13 @@ SELECT seq, prev, block_id, body FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before_bytes FROM (
         SELECT seq, prev, block_id, body FROM ledger_log.blocks WHERE seq > $1 ORDER BY seq LIMIT $2) p) q
  WHERE before_bytes < $3 ORDER BY seq
+"""
+_MEASURE = """
+SELECT (SELECT count(*) FROM ledger_log.blocks), (SELECT coalesce(max(seq), 0) FROM ledger_log.blocks), h.seq,
+       (SELECT position FROM ledger_log.vote_head) FROM ledger_log.head h
+"""
+_DIGESTS = """
+SELECT seq, prev, block_id, sha256(body) FROM ledger_log.blocks WHERE seq > $1 AND seq <= $2 ORDER BY seq
 """
 _TAKE = """
 SELECT tx_id, body, needs_seq FROM (
@@ -171,6 +178,17 @@ class SharedLog:
         """Blocks after a position in order."""
         rows = await self._database.fetch("ledger.read_shared_log", _READ, after_seq, limit, PAGE_BYTES)
         return [Entry(row["seq"], row["prev"], row["block_id"], row["body"]) for row in rows]
+
+    async def measure(self) -> Extent:
+        """How much the log holds, at one moment."""
+        row = await self._database.fetchrow("ledger.measure_log", _MEASURE)
+        assert row is not None, "the migration inserts the head rows"
+        return Extent(*row.values())
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What stands at positions in a range, without the blocks' bytes."""
+        rows = await self._database.fetch("ledger.read_log_digests", _DIGESTS, after_seq, until_seq)
+        return [Digest(*row.values()) for row in rows]
 
     async def publish_vote(self, vote: Vote) -> None:
         """Show a vote to everybody; publishing it again changes nothing."""

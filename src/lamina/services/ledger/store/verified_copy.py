@@ -10,7 +10,7 @@ from typing import TypeVar
 from lamina.formats.errors import FormatError
 from lamina.kernel.storage.database import Connection, Database, Record, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction, decode_stored
@@ -74,6 +74,16 @@ class CopyWork:
     async def lock_tip(self) -> Head:
         """Where the copy ends; nobody else moves it until the transaction ends."""
         return await log.lock_head(self._cx)
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What was copied at positions in a range, without the blocks' bytes."""
+        rows = await self._cx.fetch(
+            "SELECT seq, prev, block_id, sha256(body) FROM ledger.log "
+            "WHERE seq > $1 AND seq <= $2 ORDER BY seq",
+            after_seq,
+            until_seq,
+        )
+        return [Digest(*row.values()) for row in rows]
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:
         """What the copy knows of what these transactions spend, and of themselves."""
