@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.formats.signatures import KeyPair
-from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
@@ -87,7 +87,7 @@ class Intake:
         try:
             await backlog.insert(self._database, list(sealed.values()), self._node.public)
         except CommitUnknown as unknown:
-            present = await backlog.find_present(self._database, list(sealed))
+            present = await self._find_present(list(sealed))
             missing = unknown if len(present) < len(sealed) else None
             return [
                 refusal or (None if item.transaction.id in present else missing)
@@ -96,6 +96,13 @@ class Intake:
         ACCEPTED.inc(len(sealed))
         self._statsd.count("web.tx.post", len(sealed))
         return refusals
+
+    async def _find_present(self, tx_ids: Sequence[str]) -> set[str]:
+        """Which of them are stored after all, as far as the database can be asked."""
+        try:
+            return await backlog.find_present(self._database, tx_ids)
+        except (CommitUnknown, DatabaseUnavailable):
+            return set()
 
     async def _check(self, batch: Sequence[Posted]) -> list[LaminaError | None]:
         view = await chain.view_at_post(self._database, [item.transaction for item in batch])
