@@ -13,6 +13,7 @@ one of the two standbys, nobody knows which, so both must be asked and the more 
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -80,7 +81,7 @@ class Node:
             self._process = self._cluster.popen(
                 "postgres", "-D", str(self.directory), "-p", str(self.port), *settings, output=log
             )
-        wait_until(self.answers, f"server {self.name}: {self.log}")
+        wait_until(self.answers, f"server {self.name} serves", lambda: self.log)
         return self
 
     def answers(self) -> bool:
@@ -130,6 +131,13 @@ class Node:
             "SELECT pg_reload_conf()",
         )
 
+    def make_slot(self, name: str) -> None:
+        """Keep the log for a standby of that name."""
+        self.execute(
+            f"SELECT pg_create_physical_replication_slot('{name}') WHERE NOT EXISTS "
+            f"(SELECT FROM pg_replication_slots WHERE slot_name = '{name}')"
+        )
+
     def follow(self, primary: "Node") -> None:
         """Receive from a primary, through a slot of this node's name there."""
         self.set(primary_conninfo=self._cluster.conninfo(primary, self.name), primary_slot_name=self.name)
@@ -140,6 +148,15 @@ class Node:
         wait_until(
             lambda: not self.value("SELECT count(*) FROM pg_stat_wal_receiver"), f"receiver of {self.name}"
         )
+
+    def waiting(self) -> int:
+        """How many commits wait for a standby."""
+        return self.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+
+    def cancel_waiting(self, count: int) -> None:
+        """Do what operators must never do, once so many commits wait: cancel their waits."""
+        wait_until(lambda: self.waiting() == count, f"{count} waiting commits")
+        self.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 
     def is_standby(self) -> bool:
         """Whether it replays somebody else's log."""
@@ -185,10 +202,10 @@ class QuorumCluster:
         chosen = "&target_session_attrs=read-write" if len(nodes) > 1 else ""
         return f"postgresql://{ROLE}:{self._password}@{hosts}/postgres?sslmode=disable{chosen}"
 
-    def conninfo(self, primary: Node, name: str, role: str = REPLICA) -> str:
+    def conninfo(self, primary: Node, name: str) -> str:
         """How a standby reaches a primary."""
         return (
-            f"host=127.0.0.1 port={primary.port} user={role} application_name={name} "
+            f"host=127.0.0.1 port={primary.port} user={REPLICA} application_name={name} "
             f"passfile={self.directory / 'passwords'} sslmode=disable connect_timeout=2"
         )
 
@@ -235,7 +252,7 @@ class QuorumCluster:
         chosen = max(self.standbys, key=lambda node: node.value(_ADVANCE))
         others = [node for node in self.standbys if node is not chosen]
         for node in others:
-            chosen.execute(f"SELECT pg_create_physical_replication_slot('{node.name}')")
+            chosen.make_slot(node.name)
         if self._synchronous:
             chosen.set(synchronous_standby_names=_any_of(others))
         assert chosen.value("SELECT pg_promote(true, 10)"), chosen.log
@@ -245,21 +262,17 @@ class QuorumCluster:
         return chosen
 
     def rejoin(self, node: Node) -> None:
-        """Bring an old primary that has ended back as a standby of the present one."""
+        """Bring an old primary that has ended back as a standby: a new copy of the present one."""
         self.primary.execute(
-            f"SELECT pg_create_physical_replication_slot('{node.name}') WHERE NOT EXISTS "
-            f"(SELECT FROM pg_replication_slots WHERE slot_name = '{node.name}')"
+            f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{node.name}'"
         )
-        rewound = self.popen(
-            "pg_rewind", "-D", str(node.directory), "--no-sync", "-R",
-            "--source-server", self.conninfo(self.primary, node.name, ROLE) + " dbname=postgres",
-        )  # fmt: skip
-        assert rewound.wait() == 0
+        shutil.rmtree(node.directory)
+        self._make_directory(node)
+        assert self._copy(node).wait() == 0
         node.start()
         self.standbys.append(node)
-        node.set(synchronous_standby_names="")
-        node.follow(self.primary)
         if self._synchronous:
+            node.set(synchronous_standby_names="")
             self.primary.set(synchronous_standby_names=_any_of(self.standbys))
 
     def wait_for_quorum(self, count: int | None = None) -> None:
@@ -267,7 +280,9 @@ class QuorumCluster:
         state = "quorum" if self._synchronous else "async"
         query = f"SELECT count(*) FROM pg_stat_replication WHERE sync_state = '{state}'"
         wanted = len(self.standbys) if count is None else count
-        wait_until(lambda: self.primary.value(query) >= wanted, f"{wanted} standbys: {self.primary.log}")
+        wait_until(
+            lambda: self.primary.value(query) >= wanted, f"{wanted} standbys follow", lambda: self.primary.log
+        )
 
     def _create(self) -> None:
         self._initialise()
@@ -285,8 +300,7 @@ class QuorumCluster:
         passwords = self._private("passwords", f"*:*:*:*:{self._password}\n")
         first = self._private("password", self._password)
         for node in self.nodes:
-            node.directory.mkdir(mode=0o700)
-            self._give(node.directory)
+            self._make_directory(node)
         initdb = self.popen(
             "initdb", "-D", str(self.primary.directory), "-U", ROLE, "-A", "scram-sha-256", "--no-sync",
             "-E", "UTF8", "--locale", "C", "--pwfile", str(first),
@@ -294,6 +308,10 @@ class QuorumCluster:
         assert initdb.wait() == 0
         first.unlink()
         assert passwords.stat().st_mode & 0o077 == 0
+
+    def _make_directory(self, node: Node) -> None:
+        node.directory.mkdir(mode=0o700)
+        self._give(node.directory)
 
     def _copy(self, node: Node) -> subprocess.Popen[bytes]:
         return self.popen(
@@ -313,13 +331,12 @@ class QuorumCluster:
             os.chown(path, self._account.uid, self._account.gid)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> float:
-    """Wait for something that nobody announces; returns the seconds it took."""
-    started = time.monotonic()
+def wait_until(is_so: Callable[[], bool], what: str, log: Callable[[], str] = str) -> None:
+    """Wait for something that nobody announces."""
+    deadline = time.monotonic() + START_TIMEOUT_S
     while not is_so():
-        assert time.monotonic() - started < timeout_s, f"not within {timeout_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {START_TIMEOUT_S} s: {what}\n{log()}"
         time.sleep(0.02)
-    return time.monotonic() - started
 
 
 async def _value(dsn: str, query: str) -> Any:

@@ -30,16 +30,19 @@ async def stored_keys(cluster: QuorumCluster) -> list[int]:
     return [row["key"] for row in rows]
 
 
-async def load_through_failover(cluster: QuorumCluster, *, unsent: int) -> tuple[KeyLoad, list[str]]:
+async def load_through_failover(
+    cluster: QuorumCluster, *, acknowledged: int, unsent: int = 0
+) -> tuple[KeyLoad, list[str]]:
     """Load, kill the primary, fail over, load on; returns the load and what was lost.
 
     Args:
         cluster: with the table.
+        acknowledged: keys to acknowledge, half of them before the kill.
         unsent: keys to acknowledge after the standbys stop receiving and before the kill.
     """
     load = KeyLoad(cluster.dsn)
     work = asyncio.ensure_future(load.run())
-    await load.reach(ACKNOWLEDGED_MIN // 2)
+    await load.reach(acknowledged // 2)
     if unsent:
         for node in cluster.standbys:
             await asyncio.to_thread(node.stop_receiving)
@@ -47,7 +50,7 @@ async def load_through_failover(cluster: QuorumCluster, *, unsent: int) -> tuple
     cluster.primary.kill()
     before = len(load.acknowledged)
     await asyncio.to_thread(cluster.fail_over)
-    await load.reach(before + ACKNOWLEDGED_MIN // 2 + 1)
+    await load.reach(before + acknowledged // 2 + 1)
     load.stop()
     await work
     return load, losses(load, await stored_keys(cluster))
@@ -56,7 +59,7 @@ async def load_through_failover(cluster: QuorumCluster, *, unsent: int) -> tuple
 def test_a_quorum_cluster_loses_nothing_when_its_primary_is_killed() -> None:
     with open_directory() as directory, QuorumCluster(directory).running() as cluster:
         cluster.primary.execute(TABLE)
-        load, lost = in_thread(load_through_failover(cluster, unsent=0))
+        load, lost = in_thread(load_through_failover(cluster, acknowledged=ACKNOWLEDGED_MIN))
     print(
         f"{len(load.acknowledged)} acknowledged, {len(load.unknown)} unknown, of which "
         f"{sum(load.unknown.values())} present; {len(load.refused)} refused; gap {load.gap_s:.2f} s"
@@ -70,7 +73,7 @@ def test_the_check_sees_what_an_asynchronous_cluster_loses() -> None:
     with open_directory() as directory, QuorumCluster(directory, synchronous=False).running() as cluster:
         cluster.primary.execute(TABLE)
         cluster.wait_for_quorum()
-        _, lost = in_thread(load_through_failover(cluster, unsent=50))
+        _, lost = in_thread(load_through_failover(cluster, acknowledged=1000, unsent=50))
     print(f"{len(lost)} losses seen")
     assert len(lost) >= 50
     assert all("acknowledged and is lost" in each for each in lost)

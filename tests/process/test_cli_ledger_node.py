@@ -55,6 +55,22 @@ class Node:
         return self._process.returncode, out, err
 
 
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"PGSSLMODE": "require"}, "PGSSLMODE=require asks for TLS, which the embedded PostgreSQL has not"),
+        (
+            {"LAMINA_POSTGRES__DSN": "postgresql://lamina@/lamina?host=/run/postgresql&sslmode=require"},
+            "should not ask for TLS on a UNIX socket, nor of the embedded PostgreSQL",
+        ),
+    ],
+)
+def test_tls_is_refused_where_there_is_none(home: Home, environment: dict[str, str], told: str) -> None:
+    done = home.run("up", **environment)
+    assert (done.returncode, told in done.stderr) == (3, True), done.stderr
+    assert not (home.data_dir / "postgres").exists()
+
+
 @pytest.fixture(scope="module")
 def node(home: Home) -> Iterator[Node]:
     """The started node; the last test stops it."""

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from tests.faults.key_load import TABLE
-from tests.quorum_cluster import ROLE, Node, QuorumCluster, wait_until
-from tests.running_platform import open_directory
+from tests.quorum_cluster import ROLE, QuorumCluster, wait_until
 
 from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, QuorumLost
 from lamina.kernel.storage.database import Connection, Database, PoolOptions
@@ -18,7 +17,6 @@ ANSWER_MAX_S = 5.0
 APPLICATION = "lamina test"
 INSERT = "INSERT INTO keys VALUES ($1)"
 FIND = "SELECT key FROM keys WHERE key = $1"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 OPEN = (
     f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{APPLICATION}' "
     "AND wait_event IS DISTINCT FROM 'SyncRep'"
@@ -27,14 +25,14 @@ PLAIN = "plain"
 
 
 @pytest.fixture
-def cluster() -> Iterator[QuorumCluster]:
-    with open_directory() as directory, QuorumCluster(directory).running() as cluster:
-        cluster.primary.execute(
-            TABLE,
-            f"CREATE ROLE {PLAIN} LOGIN PASSWORD '{PLAIN}'",
-            f"GRANT SELECT, INSERT ON keys TO {PLAIN}",
-        )
-        yield cluster
+def cluster(quorum_cluster: QuorumCluster) -> QuorumCluster:
+    """With the table that the tests write to, and a role that may do nothing else."""
+    quorum_cluster.primary.execute(
+        TABLE,
+        f"CREATE ROLE {PLAIN} LOGIN PASSWORD '{PLAIN}'",
+        f"GRANT SELECT, INSERT ON keys TO {PLAIN}",
+    )
+    return quorum_cluster
 
 
 @asynccontextmanager
@@ -71,11 +69,6 @@ def cancelled_waits(name: str) -> float:
     return REPLICATION_WAITS_CANCELLED.labels(name)._value.get()
 
 
-def let_wait(node: Node, count: int) -> None:
-    """Wait until so many commits wait for a standby."""
-    wait_until(lambda: node.value(WAITING) == count, f"{count} waiting commits")
-
-
 async def test_without_a_quorum_nothing_is_called_done(cluster: QuorumCluster) -> None:
     """Distribution-and-reliability 10.4: no cancel request, no success by a cancelled wait, no pile of waiters."""
     primary, standbys = cluster.primary, list(cluster.standbys)
@@ -86,8 +79,7 @@ async def test_without_a_quorum_nothing_is_called_done(cluster: QuorumCluster) -
             node.stop_receiving()
 
         cancelled = [asyncio.ensure_future(store(database, 1)), asyncio.ensure_future(insert(database, 2))]
-        await asyncio.to_thread(let_wait, primary, 2)
-        primary.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        await asyncio.to_thread(primary.cancel_waiting, 2)
         for task in cancelled:
             with pytest.raises(CommitUnknown, match="cancelled"):
                 await task
@@ -104,7 +96,7 @@ async def test_without_a_quorum_nothing_is_called_done(cluster: QuorumCluster) -
         assert [type(each) for each in outcomes] == [CommitUnknown] * 3
         assert time.monotonic() - started < ANSWER_MAX_S
         assert primary.value("SELECT count(*) FROM keys") == 2  # nobody cancelled these
-        assert primary.value(WAITING) == 3
+        assert primary.waiting() == 3
 
         assert await database.check() == (
             "degraded: quorum lost: 0 of the 1 standbys that a commit needs are connected"
@@ -116,7 +108,7 @@ async def test_without_a_quorum_nothing_is_called_done(cluster: QuorumCluster) -
                 with pytest.raises(QuorumLost, match="Nothing was stored"):
                     await write(each, 5)
                 assert time.monotonic() - started < 0.5
-        assert primary.value(WAITING) == 3
+        assert primary.waiting() == 3
         assert await database.fetchval("test.count_keys", "SELECT count(*) FROM keys") == 2
 
         standbys[1].follow(primary)
