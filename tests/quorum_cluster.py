@@ -261,6 +261,15 @@ class QuorumCluster:
         self.primary, self.standbys = chosen, others
         return chosen
 
+    def mend(self) -> None:
+        """Start what was stopped and let every standby follow; roles stay as they are."""
+        for node in (self.primary, *self.standbys):
+            if not node.answers():
+                node.start()
+        for node in self.standbys:
+            node.follow(self.primary)
+        self.wait_for_quorum()
+
     def rejoin(self, node: Node) -> None:
         """Bring an old primary that has ended back as a standby: a new copy of the present one."""
         self.primary.execute(

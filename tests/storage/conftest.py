@@ -19,11 +19,18 @@ async def _migrate(dsn: str) -> None:
     await database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quorum_cluster() -> Iterator[QuorumCluster]:
-    """A primary and two standbys, all of them the test's own."""
+    """A primary and two standbys, for tests that leave them in their roles: `whole_cluster` is what they ask for."""
     with open_directory() as directory, QuorumCluster(directory).running() as cluster:
         yield cluster
+
+
+@pytest.fixture
+def whole_cluster(quorum_cluster: QuorumCluster) -> QuorumCluster:
+    """The shared cluster with every node in place, whatever the test before did."""
+    quorum_cluster.mend()
+    return quorum_cluster
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,13 @@ from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.service import MIGRATIONS, NAME
 
 
-async def test_what_only_the_primary_has_is_not_accepted(quorum_cluster: QuorumCluster) -> None:
-    primary, standby = quorum_cluster.primary, quorum_cluster.standbys[0]
-    database = await Database.connect(PoolOptions(quorum_cluster.dsn))
+async def test_what_only_the_primary_has_is_not_accepted(whole_cluster: QuorumCluster) -> None:
+    primary, standby = whole_cluster.primary, whole_cluster.standbys[0]
+    database = await Database.connect(PoolOptions(whole_cluster.dsn))
     await migrate(database, load(NAME, MIGRATIONS))
     node = await LedgerNode(database).begin()
     document = Wallet().create()
-    for each in quorum_cluster.standbys:
+    for each in whole_cluster.standbys:
         each.stop_receiving()
 
     intake, other = node.intake(), node.intake()

@@ -103,22 +103,25 @@ class Database:
             DatabaseUnavailable: nothing answers at the DSN, or it refuses us.
         """
         hosts = Hosts(options.dsn)
+        pool: Any = asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
+            options.dsn,
+            min_size=0,  # else the driver tries again behind our back, and logs each failure with its trace
+            max_size=options.connections_max,
+            timeout=options.connect_timeout_s,
+            max_inactive_connection_lifetime=300,
+            connection_class=Session,
+            connect=hosts.connect,
+            server_settings={
+                "application_name": options.application,
+                # The server's own timeout: unlike a driver's it never cuts a commit short (section 10.4).
+                "statement_timeout": str(round(options.statement_timeout_s * 1000)),
+            },
+        )
         try:
-            pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
-                options.dsn,
-                min_size=1,
-                max_size=options.connections_max,
-                timeout=options.connect_timeout_s,
-                max_inactive_connection_lifetime=300,
-                connection_class=Session,
-                connect=hosts.connect,
-                server_settings={
-                    "application_name": options.application,
-                    # The server's own timeout: unlike a driver's it never cuts a commit short (section 10.4).
-                    "statement_timeout": str(round(options.statement_timeout_s * 1000)),
-                },
-            )
+            await pool
+            await pool.release(await pool.acquire(timeout=options.connect_timeout_s))
         except (*_LOST, asyncpg.PostgresError) as failure:
+            pool.terminate()
             raise unavailable(failure) from failure
         return cls(pool, hosts, options)
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import asyncpg
@@ -172,7 +172,7 @@ async def _read_timeline(session: Session) -> int:
         return 0
 
 
-async def _give_up(running: Sequence[asyncio.Task[Session]] | dict[asyncio.Task[Session], Place]) -> None:
+async def _give_up(running: Collection[asyncio.Task[Session]]) -> None:
     """End attempts that are not needed; one that succeeded at the last moment is closed."""
     for task in running:
         task.cancel()

@@ -1,10 +1,11 @@
-"""Both standbys of a quorum cluster are gone: the ledger is alive, says why it is not ready, promises nothing."""
+"""A ledger on a quorum cluster: it promises nothing while both standbys are gone, and outlives its primary."""
 
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.faults.ledger_load import Load
 from tests.faults.promises import problems
 from tests.ledger_transactions import Wallet, id_of
 from tests.quorum_cluster import QuorumCluster
@@ -14,6 +15,7 @@ ANSWER_WITHIN_S = 5.0
 NOTICED_WITHIN_S = 5.0
 RECOVERED_WITHIN_S = 5.0
 WITHOUT_QUORUM_S = 6.0
+READY_AGAIN_S = 10.0
 # Each process may have begun two batches before it knew, and asked once more after each.
 WAITING_MAX = 16
 
@@ -78,3 +80,27 @@ def test_a_ledger_without_its_quorum(running: RunningPlatform, cluster: QuorumCl
         while post().status_code != 202 or readiness(running).status_code != 200:
             assert time.monotonic() - back < RECOVERED_WITHIN_S, readiness(running).text
     assert problems(running, promised) == []
+
+
+@pytest.mark.timeout(120)
+def test_a_ledger_keeps_every_promise_through_a_failover(
+    running: RunningPlatform, cluster: QuorumCluster
+) -> None:
+    cluster.mend()
+    running.wait_ready()
+    pids = [process["pid"] for process in running.status()["processes"]]
+    load = Load(running.url, seed=7)
+    with load.running():
+        time.sleep(1.5)
+        before = load.answers["accepted"]
+        cluster.primary.kill()
+        cluster.fail_over()
+        ready_s = running.wait_ready(READY_AGAIN_S)
+        while not load.post_one():
+            time.sleep(0.05)
+        time.sleep(1)
+    print(f"ready {ready_s:.2f} s after the failover; {dict(load.answers)}")
+    assert load.surprises == []
+    assert load.answers["accepted"] > before > 20
+    assert problems(running, load.accepted) == []
+    assert [process["pid"] for process in running.status()["processes"]] == pids
