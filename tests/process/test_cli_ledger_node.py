@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -65,7 +66,8 @@ class Node:
         ),
     ],
 )
-def test_tls_is_refused_where_there_is_none(home: Home, environment: dict[str, str], told: str) -> None:
+def test_tls_is_refused_where_there_is_none(tmp_path: Path, environment: dict[str, str], told: str) -> None:
+    home = Home(tmp_path, {"LAMINA_PORT_OFFSET": str(free_port_offset())})
     done = home.run("up", **environment)
     assert (done.returncode, told in done.stderr) == (3, True), done.stderr
     assert not (home.data_dir / "postgres").exists()
