@@ -85,12 +85,13 @@ class RunningPlatform:
         environment: dict[str, str] | None = None,
         args: Sequence[str] = (),
         offset_from: int = 0,
+        verb: Sequence[str] = ("up",),
     ) -> None:
         self.data_dir = data_dir
         self.offset = free_port_offset(offset_from)
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self._environment = environment or {}
-        self._args = tuple(args)
+        self._args = (*verb, *args)
         self.process: subprocess.Popen[bytes] | None = None
         server = os.environ.get("LAMINA_TEST_DSN")
         self.dsn = None if server is None else fresh_database(server)
@@ -131,7 +132,7 @@ class RunningPlatform:
         """Start and wait until ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "--log-format", "json", "up", *self._args],
+                [*self.command, "--log-format", "json", *self._args],
                 env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.wait_ready()

@@ -1,12 +1,14 @@
 """The platform's database: an external one by DSN, else the embedded server as our child."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import structlog
 
 from lamina.kernel.clock import Clock
-from lamina.kernel.errors import DatabaseUnavailable, LaminaError
+from lamina.kernel.errors import ConfigurationError, DatabaseUnavailable, LaminaError
+from lamina.kernel.settings.dsn import TLS_MODES
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
 from lamina.kernel.storage.embedded.memory import default_shared_buffers_mb
@@ -21,9 +23,14 @@ class PlatformDatabase:
     """Starts what must be started, keeps it running, says where it is."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Choose the database, without starting it.
+
+        Raises:
+            ConfigurationError: the environment asks for TLS, which the embedded server has not.
+        """
         self._clock = clock
         self._external = settings.get(PostgresSettings).dsn
-        self.embedded = None if self._external is not None else EmbeddedPostgres(_options(settings))
+        self.embedded = None if self._external is not None else _embedded(settings)
 
     @property
     def dsn(self) -> str:
@@ -80,6 +87,16 @@ class PlatformDatabase:
                 _log.error("the embedded PostgreSQL does not start", reason=failure.detail)
             else:
                 return
+
+
+def _embedded(settings: Settings) -> EmbeddedPostgres:
+    mode = os.environ.get("PGSSLMODE")
+    if mode in TLS_MODES:
+        raise ConfigurationError(
+            f"PGSSLMODE={mode} asks for TLS, which the embedded PostgreSQL has not",
+            hint="Unset PGSSLMODE, or set postgres.dsn to an external PostgreSQL with TLS",
+        )
+    return EmbeddedPostgres(_options(settings))
 
 
 def _options(settings: Settings) -> EmbeddedOptions:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.errors import ConfigurationError
-from lamina.kernel.settings.dsn import CheckedDsn
+from lamina.kernel.settings.dsn import CheckedDsn, WriterDsn
 from lamina.kernel.settings.layer import Origin
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.schema import Count, Port, Seconds, Section, setting
@@ -63,7 +63,7 @@ class PostgresSettings(Section):
 
     section: ClassVar[str] = "postgres"
 
-    dsn: CheckedDsn | None = setting(
+    dsn: WriterDsn | None = setting(
         None,
         secret=True,
         doc="External PostgreSQL 15+, several hosts allowed; the embedded one when not set.",

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.errors import ConfigurationError
-from lamina.kernel.settings.dsn import CheckedDsn
+from lamina.kernel.settings.dsn import WriterDsn
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import shifted
 from lamina.kernel.settings.schema import Count, Port, Section, setting
@@ -38,7 +38,7 @@ class LedgerSettings(Section):
         legacy=("BIGCHAINDB_KEYRING",),
         legacy_path="keyring",
     )
-    log_dsn: CheckedDsn | None = setting(
+    log_dsn: WriterDsn | None = setting(
         None,
         secret=True,
         doc="PostgreSQL with the log that the nodes of a federation share; none for a node on its own.",

@@ -6,7 +6,7 @@ builds the block; that ends in the recorded rejections (distribution-and-reliabi
 
 from collections.abc import Mapping, Sequence
 
-from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.ledger_copy import LedgerCopy
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
@@ -101,6 +101,13 @@ class Acceptance:
         try:
             await self._log.submit(submissions)
         except CommitUnknown as unknown:
-            present = await self._log.find_accepted([tx.id for tx in accepted])
+            present = await self._find_accepted([tx.id for tx in accepted])
             return {tx.id: unknown for tx in accepted if tx.id not in present}
         return {}
+
+    async def _find_accepted(self, tx_ids: Sequence[str]) -> set[str]:
+        """Which of them are stored after all, as far as the log can be asked."""
+        try:
+            return await self._log.find_accepted(tx_ids)
+        except (CommitUnknown, DatabaseUnavailable):
+            return set()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lamina.formats.signatures import KeyPair
-from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
@@ -128,12 +128,19 @@ class LocalAcceptance:
         try:
             await backlog.insert(self._database, list(sealed.values()), self._node.public)
         except CommitUnknown as unknown:
-            present = await backlog.find_present(self._database, list(sealed))
+            present = await self._find_present(list(sealed))
             return [
                 refusal or (None if tx.id in present else unknown)
                 for tx, refusal in zip(batch, refusals, strict=True)
             ]
         return refusals
+
+    async def _find_present(self, tx_ids: Sequence[str]) -> set[str]:
+        """Which of them are stored after all, as far as the database can be asked."""
+        try:
+            return await backlog.find_present(self._database, tx_ids)
+        except (CommitUnknown, DatabaseUnavailable):
+            return set()
 
     def _refusal(
         self, tx: Transaction, view: spend.ChainView, claimed: dict[Outpoint, str]

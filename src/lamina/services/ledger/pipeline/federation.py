@@ -74,7 +74,7 @@ class FederationMember:
             kernel.settings.get(PostgresSettings),
             dsn.get_secret_value(),
             application="lamina ledger log",
-            connections_min=0,
+            is_lazy=True,
         )
         database = await Database.connect(options)
         kernel.resources.push_async_callback(database.close)

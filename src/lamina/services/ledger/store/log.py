@@ -181,7 +181,12 @@ async def holds(cx: Connection, block_id: str) -> bool:
 
 
 async def is_appended(database: Database, block_id: str) -> bool:
-    """Whether a block is in the log: how an unknown commit is resolved."""
-    return await database.fetchval(
+    """Whether a block is durably in the log: how an unknown commit is resolved.
+
+    Raises:
+        CommitUnknown, DatabaseUnavailable: as `Database.confirm`.
+    """
+    rows = await database.confirm(
         "ledger.find_block", "SELECT EXISTS (SELECT FROM ledger.log WHERE block_id = $1)", block_id
     )
+    return rows[0][0]

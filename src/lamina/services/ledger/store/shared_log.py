@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from lamina.kernel.storage.database import Connection, Database, copy_rows
+from lamina.kernel.storage.quorum import DURABLE
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
@@ -55,7 +56,8 @@ SELECT tx_id, body, needs_seq FROM (
          ORDER BY arrival LIMIT $2) p) q
  WHERE before_bytes < $4 ORDER BY arrival
 """
-_SUBMIT = """
+# DURABLE: a repeat may write nothing, yet its answer promises that what is there cannot be lost.
+_SUBMIT = f"""
 WITH stored AS (
     INSERT INTO ledger_log.backlog (tx_id, body, assignee, needs_seq)
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[])
@@ -65,7 +67,7 @@ WITH stored AS (
     SELECT * FROM unnest($5::bytea[], $6::bytea[], $7::int[])
     ON CONFLICT (tx_id, input_tx_id, input_index) DO NOTHING
 )
-SELECT pg_notify($8, '')
+SELECT pg_notify($8, ''), {DURABLE}
 """
 _LEAVE = """
 DELETE FROM ledger_log.backlog WHERE tx_id = ANY ($1) RETURNING tx_id, attempts, accepted_at
@@ -81,7 +83,7 @@ INSERT INTO ledger_log.claims (input_tx_id, input_index, spender_tx_id, seq)
 SELECT c.tx_id, c.index, c.spender, $4
   FROM unnest($1::bytea[], $2::int[], $3::bytea[]) AS c (tx_id, index, spender)
 """
-_PUBLISH = """
+_PUBLISH = f"""
 WITH moved AS (
     UPDATE ledger_log.vote_head SET position = position + 1
      WHERE id = 1 AND NOT EXISTS (SELECT FROM ledger_log.votes WHERE digest = $3) RETURNING position
@@ -89,7 +91,7 @@ WITH moved AS (
     INSERT INTO ledger_log.votes (position, block_id, body, digest)
     SELECT position, $1, $2, $3 FROM moved ON CONFLICT (digest) DO NOTHING RETURNING position
 )
-SELECT pg_notify($4, '') FROM shown
+SELECT pg_notify($4, ''), {DURABLE} FROM (SELECT count(*) FROM shown) s
 """
 _REJECT = """
 WITH ended AS (
@@ -223,7 +225,7 @@ class SharedLog:
 
     async def find_accepted(self, tx_ids: Sequence[str]) -> set[str]:
         """Which of these wait, are in a live block or were rejected."""
-        rows = await self._database.fetch(
+        rows = await self._database.confirm(
             "ledger.find_submitted",
             """
             SELECT tx_id FROM ledger_log.backlog WHERE tx_id = ANY ($1)
@@ -312,7 +314,9 @@ class SharedLog:
                 "WHERE block_id = $1 AND released_at IS NULL RETURNING seq",
                 release.block_id,
             )
-            if seq is not None:
+            if seq is None:
+                await cx.execute(f"SELECT {DURABLE}")
+            else:
                 await _let_go(cx, seq, head.seq, release)
 
         await self._database.run("ledger.release_block", work)
