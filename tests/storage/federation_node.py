@@ -16,6 +16,8 @@ from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
+from lamina.services.ledger.consensus.roster import Roster
+from lamina.services.ledger.consensus.watch import Watch
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.pipeline.genesis import make_genesis
 from lamina.services.ledger.store import shared_log
@@ -33,10 +35,12 @@ class FederationNode:
     key: KeyPair
     database: Database
     log: SharedLog
+    roster: Roster
     follower: Follower
     decider: Decider
     builder: Builder
     acceptance: Acceptance
+    watch: Watch
 
     async def round(self) -> bool:
         """Everything a node does, once; whether anything moved."""
@@ -50,14 +54,15 @@ class FederationNode:
 
 def make_node(key: KeyPair, database: Database, log: SharedLog, members: Sequence[str]) -> FederationNode:
     """A node whose membership is fixed."""
-    membership, copy, clock = Membership.of(members), VerifiedCopy(database), SystemClock()
-    assignment = Assignment(key.public, lambda: membership)
+    roster, copy, clock = Roster(Membership.of(members)), VerifiedCopy(database), SystemClock()
+    assignment = Assignment(key.public, roster)
     return FederationNode(
-        key, database, log,
-        Follower(log, copy, key, lambda: membership, strict_owners=True, clock=clock),
-        Decider(log, copy, lambda: membership, assignment),
-        Builder(log, copy, key, lambda: membership, LIMITS, strict_owners=True, clock=clock),
+        key, database, log, roster,
+        Follower(log, copy, key, roster, strict_owners=True, clock=clock),
+        Decider(log, copy, roster, assignment),
+        Builder(log, copy, key, roster, LIMITS, strict_owners=True, clock=clock),
         Acceptance(log, copy, assignment, strict_owners=True),
+        Watch(log, copy),
     )  # fmt: skip
 
 
@@ -79,6 +84,20 @@ async def federation_of(count: int, server_dsn: str) -> AsyncIterator[list[Feder
         log = SharedLog(await opened(shared_log.NAME, shared_log.MIGRATIONS, 3 * count))
         assert await log.begin(make_genesis(keys[0], members, "1500000000"))
         yield [make_node(key, await opened(NAME, MIGRATIONS), log, members) for key in keys]
+
+
+@asynccontextmanager
+async def extra_node(nodes: Sequence[FederationNode], server_dsn: str) -> AsyncIterator[FederationNode]:
+    """A node with a new key that is no member yet; it knows the members of the beginning."""
+    dsn = new_database(server_dsn)
+    database = await Database.connect(PoolOptions(dsn, connections_max=3))
+    try:
+        await migrate.migrate(database, migrate.load(NAME, MIGRATIONS))
+        members = sorted(node.key.public for node in nodes)
+        yield make_node(KeyPair.generate(), database, nodes[0].log, members)
+    finally:
+        await database.close()
+        drop_database(server_dsn, dsn)
 
 
 async def settle(nodes: Sequence[FederationNode]) -> None:

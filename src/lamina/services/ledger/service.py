@@ -25,7 +25,7 @@ from lamina.services.ledger.api.blocks import GetBlock, ListBlocks
 from lamina.services.ledger.api.failure import render_error
 from lamina.services.ledger.api.outputs import ListOutputs
 from lamina.services.ledger.api.rejected import ListRejected
-from lamina.services.ledger.api.root import get_api_v1, get_root
+from lamina.services.ledger.api.root import GetRoot, get_api_v1
 from lamina.services.ledger.api.statuses import GetStatus
 from lamina.services.ledger.api.transactions import GetTransaction, ListTransactions, PostTransaction
 from lamina.services.ledger.api.votes import ListVotes
@@ -95,7 +95,10 @@ async def build(kernel: Kernel, role: str) -> Part:
     node, ledger = load_node(kernel.settings), kernel.settings.get(LedgerSettings)
     statsd = Statsd(ledger.graphite_host)
     kernel.resources.callback(statsd.close)
-    member = await FederationMember.open(kernel, node) if ledger.log_dsn is not None else None
+    member = None
+    if ledger.log_dsn is not None:
+        member = await FederationMember.open(kernel, node)
+        await member.load_roster()
     if role == "web":
         return _web(kernel, node, member, statsd)
     if member is not None:
@@ -151,7 +154,8 @@ def _web(kernel: Kernel, node: KeyPair, member: FederationMember | None, statsd:
     feed = ValidTransactions(kernel.database, wakeups, ledger, queue_events_max=http.ws_queue_events_max)
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
     streams = stream_url(kernel.settings)
-    router.add("/", {"GET": get_root(node.public, ledger.keyring, streams)})
+    keyring = (lambda: ledger.keyring) if member is None else member.keyring
+    router.add("/", {"GET": GetRoot(node.public, keyring, streams)})
     router.add("/api/v1", {"GET": get_api_v1(streams)})
     router.add(
         "/api/v1/transactions",
@@ -175,6 +179,7 @@ def _web(kernel: Kernel, node: KeyPair, member: FederationMember | None, statsd:
             Task("ledger.accept", intake.run),
             Task("ledger.read", one.run),
             Task("ledger.stream", feed.run),
+            *(() if member is None else (Task("ledger.roster", member.keep_roster),)),
         ),
         checks=(Check("database", kernel.database.check), *(() if member is None else (member.check_log(),))),
     )

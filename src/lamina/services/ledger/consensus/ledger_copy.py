@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
+from lamina.services.ledger.model.membership import Change
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.model.vote import Vote
@@ -24,6 +26,18 @@ class CopyTransaction(Protocol):
 
     async def lock_tip(self) -> Head:
         """Where the copy ends; nobody else moves it until the transaction ends."""
+        ...
+
+    async def read_genesis(self) -> str | None:
+        """Id of the first block; None where nothing is copied yet."""
+        ...
+
+    async def read_change_cursor(self) -> int:
+        """The position of the last recorded change that was looked at."""
+        ...
+
+    async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
+        """Keep a change that stands, or (None) that one was looked at and does not."""
         ...
 
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:

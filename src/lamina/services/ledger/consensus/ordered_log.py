@@ -10,6 +10,7 @@ from typing import Protocol
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
@@ -37,6 +38,14 @@ class OrderedLog(Protocol):
 
     async def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         """Blocks after a position in order; having shown position k it never shows a new block below k."""
+        ...
+
+    async def record_change(self, body: bytes) -> None:
+        """Record a change of the membership beside the log's end; recording it again changes nothing."""
+        ...
+
+    async def read_changes(self, after: int) -> Sequence[RecordedChange]:
+        """Recorded changes in order; all recorded before a block that `read` has shown are there."""
         ...
 
     async def measure(self) -> Extent:

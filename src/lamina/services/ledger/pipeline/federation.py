@@ -6,6 +6,7 @@ and the copy agree.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,27 +24,28 @@ from lamina.kernel.storage import migrate
 from lamina.kernel.storage.database import Database, PoolOptions, RowsRefused
 from lamina.kernel.storage.wakeup import Wakeups
 from lamina.services.ledger.consensus.acceptance import Acceptance
-from lamina.services.ledger.consensus.assignment import Assignment
+from lamina.services.ledger.consensus.assignment import FAR_AHEAD, Assignment
 from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.reassignment import Reassignment
+from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.consensus.watch import Watch
 from lamina.services.ledger.errors import IntegrityAlarm
 from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, CONTRADICTIONS, REJECTED
-from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.block import read_voters
+from lamina.services.ledger.model.membership import MEMBERS_MAX, Membership
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.pipeline.alarm import Alarm
 from lamina.services.ledger.pipeline.genesis import make_genesis
 from lamina.services.ledger.settings import LedgerSettings
-from lamina.services.ledger.store import shared_log
+from lamina.services.ledger.store import log, membership, shared_log
 from lamina.services.ledger.store.rejected import Rejections
 from lamina.services.ledger.store.shared_log import SharedLog
 from lamina.services.ledger.store.verified_copy import VerifiedCopy
 
 _log = structlog.get_logger("lamina.ledger.federation")
 
-MEMBERS_MAX = 16
 WATCH_PERIOD_S = 2.0
 """How often the log is held against the copy: a rewritten row is to be seen within ten seconds."""
 REASSIGN_PERIOD_S = 5.0
@@ -62,8 +64,9 @@ class FederationMember:
         self.log = SharedLog(log_database)
         self.rejections = Rejections(log_database, shared_log.NAME)
         self._copy = VerifiedCopy(kernel.database)
-        self._members = Membership.of(_checked((node.public, *self._settings.keyring)))
-        self._assignment = Assignment(node.public, self.membership)
+        self._configured = frozenset(_checked((node.public, *self._settings.keyring)))
+        self.roster = Roster(Membership.of(self._configured))
+        self._assignment = Assignment(node.public, self.roster)
 
     @classmethod
     async def open(cls, kernel: Kernel, node: KeyPair) -> "FederationMember":
@@ -80,9 +83,40 @@ class FederationMember:
         kernel.resources.push_async_callback(database.close)
         return cls(kernel, node, database)
 
-    def membership(self) -> Membership:
-        """Who the members are, as known now."""
-        return self._members
+    async def load_roster(self) -> None:
+        """Read who the members are: those of the first block, and the changes that stand.
+
+        Raises:
+            ConfigurationError: the first block's members are not those of `ledger.keyring`.
+            DatabaseUnavailable: neither the copy nor the log can be asked.
+        """
+        genesis = await log.read(self._database, 0, 1) or await self.log.read(0, 1)
+        if genesis:
+            changes = await membership.read(self._database)
+            self.roster.know(Membership.of(self._check_voters(genesis[0].body), changes))
+
+    def _check_voters(self, genesis: bytes) -> frozenset[str]:
+        """The members at the beginning; a node that joined later is none of them."""
+        voters = read_voters(genesis)
+        if self._configured not in (voters, voters | {self._node.public}):
+            raise ConfigurationError(
+                "ledger.keyring is not the membership that the log began with",
+                hint="Set ledger.keyring to: " + ",".join(sorted(voters - {self._node.public})),
+            )
+        return voters
+
+    async def keep_roster(self) -> None:
+        """Go on reading it, for a process that does not follow the log itself."""
+        while True:
+            await asyncio.sleep(self._settings.poll_idle_ms / 1000)
+            with contextlib.suppress(DatabaseUnavailable):
+                await self.load_roster()
+
+    def keyring(self) -> Sequence[str]:
+        """The other members as known now: those of the configuration in its order, then those that joined."""
+        members = self.roster().at(FAR_AHEAD) - {self._node.public}
+        configured = [key for key in self._settings.keyring if key in members]
+        return [*configured, *sorted(members - set(configured))]
 
     async def prepare(self) -> None:
         """Make the log's tables, and begin the log if nobody has.
@@ -92,8 +126,9 @@ class FederationMember:
         """
         try:
             await migrate.migrate(self._log_database, migrate.load(shared_log.NAME, shared_log.MIGRATIONS))
-            voters = sorted(self.membership().genesis)
-            await self.log.begin(make_genesis(self._node, voters, str(round(self._clock.time()))))
+            timestamp = str(round(self._clock.time()))
+            await self.log.begin(make_genesis(self._node, sorted(self._configured), timestamp))
+            await self.load_roster()
         except DatabaseUnavailable as failure:
             if (await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())).seq == 0:
                 raise
@@ -116,7 +151,7 @@ class FederationMember:
         """The work of the process that builds, follows and counts."""
         settings, strict, clock = self._settings, self._settings.strict_owners, self._clock
         limits = BuilderLimits(settings.block_transactions_max, settings.block_bytes_max)
-        node, members = self._node, self.membership
+        node, members = self._node, self.roster
         work = Work(
             Follower(self.log, self._copy, node, members, strict_owners=strict, clock=clock),
             Decider(self.log, self._copy, members, self._assignment),

@@ -13,6 +13,7 @@ from lamina.kernel.storage.quorum import DURABLE
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
@@ -40,6 +41,11 @@ SELECT seq, prev, block_id, body FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before_bytes FROM (
         SELECT seq, prev, block_id, body FROM ledger_log.blocks WHERE seq > $1 ORDER BY seq LIMIT $2) p) q
  WHERE before_bytes < $3 ORDER BY seq
+"""
+_RECORD = """
+INSERT INTO ledger_log.changes (position, recorded_seq, body)
+SELECT coalesce(max(position), 0) + 1, $1, $2 FROM ledger_log.changes
+ WHERE NOT EXISTS (SELECT FROM ledger_log.changes WHERE body = $2)
 """
 _MEASURE = """
 SELECT (SELECT count(*) FROM ledger_log.blocks), (SELECT coalesce(max(seq), 0) FROM ledger_log.blocks), h.seq,
@@ -180,6 +186,25 @@ class SharedLog:
         """Blocks after a position in order."""
         rows = await self._database.fetch("ledger.read_shared_log", _READ, after_seq, limit, PAGE_BYTES)
         return [Entry(row["seq"], row["prev"], row["block_id"], row["body"]) for row in rows]
+
+    async def record_change(self, body: bytes) -> None:
+        """Record a change of the membership beside the log's end; recording it again changes nothing."""
+
+        async def work(cx: Connection) -> None:
+            head = await _lock_head(cx)
+            await cx.execute(_RECORD, head.seq, body)
+
+        await self._database.run("ledger.record_change", work)
+
+    async def read_changes(self, after: int) -> Sequence[RecordedChange]:
+        """Recorded changes in order."""
+        rows = await self._database.fetch(
+            "ledger.read_changes",
+            "SELECT position, recorded_seq, body FROM ledger_log.changes "
+            "WHERE position > $1 ORDER BY position",
+            after,
+        )
+        return [RecordedChange(*row.values()) for row in rows]
 
     async def measure(self) -> Extent:
         """How much the log holds, at one moment."""

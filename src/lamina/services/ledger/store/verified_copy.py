@@ -12,6 +12,8 @@ from lamina.kernel.storage.database import Connection, Database, Record, copy_ro
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
+from lamina.services.ledger.model.membership import Change
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction, decode_stored
 from lamina.services.ledger.model.vote import Vote
@@ -20,7 +22,7 @@ from lamina.services.ledger.rules.evidence import GENESIS_SEQ, open_block
 from lamina.services.ledger.rules.facts import Facts
 from lamina.services.ledger.rules.judgement import salvage
 from lamina.services.ledger.rules.spend import ChainView
-from lamina.services.ledger.store import blocks, decisions, log, transactions
+from lamina.services.ledger.store import blocks, decisions, log, membership, transactions
 from lamina.services.ledger.store.chain import INDEX_MAX
 
 T = TypeVar("T")
@@ -74,6 +76,18 @@ class CopyWork:
     async def lock_tip(self) -> Head:
         """Where the copy ends; nobody else moves it until the transaction ends."""
         return await log.lock_head(self._cx)
+
+    async def read_genesis(self) -> str | None:
+        """Id of the first block; None where nothing is copied yet."""
+        return await blocks.find_first(self._cx)
+
+    async def read_change_cursor(self) -> int:
+        """The position of the last recorded change that was looked at."""
+        return await membership.read_cursor(self._cx)
+
+    async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
+        """Keep a change that stands, or (None) that one was looked at and does not."""
+        await membership.insert(self._cx, recorded, change)
 
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
         """What was copied at positions in a range, without the blocks' bytes."""

@@ -94,3 +94,10 @@ CREATE TABLE ledger_log.rejected (
     rejected_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX rejected_time ON ledger_log.rejected (rejected_at);
+
+-- Changes of the membership, recorded under the head's lock: every block behind recorded_seq commits after them.
+CREATE TABLE ledger_log.changes (
+    position bigint PRIMARY KEY,
+    recorded_seq bigint NOT NULL,
+    body bytea NOT NULL CHECK (octet_length(body) <= 16384)
+);

@@ -28,3 +28,12 @@ CREATE TABLE ledger.evidence (
     found_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX evidence_content ON ledger.evidence (sha256(first), sha256(second));
+
+-- Changes of the membership that were looked at; those that stand have a key.
+CREATE TABLE ledger.membership (
+    position bigint PRIMARY KEY,
+    from_seq bigint,
+    operation text CHECK (operation IN ('add', 'remove')),
+    public_key text,
+    body bytea NOT NULL
+);
