@@ -32,6 +32,7 @@ CREATE UNIQUE INDEX evidence_content ON ledger.evidence (sha256(first), sha256(s
 -- Changes of the membership that were looked at; those that stand have a key.
 CREATE TABLE ledger.membership (
     position bigint PRIMARY KEY,
+    recorded_seq bigint NOT NULL,
     from_seq bigint,
     operation text CHECK (operation IN ('add', 'remove')),
     public_key text,
