@@ -125,7 +125,7 @@ class FederationMember:
             DatabaseUnavailable: the log does not answer, and this node has no copy to serve from either.
         """
         try:
-            await migrate.migrate(self._log_database, migrate.load(shared_log.NAME, shared_log.MIGRATIONS))
+            await self._migrate()
             timestamp = str(round(self._clock.time()))
             await self.log.begin(make_genesis(self._node, sorted(self._configured), timestamp))
             await self.load_roster()
@@ -133,6 +133,12 @@ class FederationMember:
             if (await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())).seq == 0:
                 raise
             _log.warning("the shared log does not answer; serving the copy", reason=failure.detail)
+
+    async def _migrate(self) -> None:
+        """Only where something is to be done: a node's role may not be able to (deploy/sql/log-roles.sql)."""
+        migrations = migrate.load(shared_log.NAME, shared_log.MIGRATIONS)
+        if await migrate.pending(self._log_database, migrations):
+            await migrate.migrate(self._log_database, migrations)
 
     def acceptance(self) -> Acceptance:
         """What a web worker accepts transactions with."""
