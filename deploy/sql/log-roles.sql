@@ -12,7 +12,8 @@ GRANT SELECT ON lamina.migrations TO :"role";
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger_log TO :"role";
 
 -- The log: append only. What may change is where it ends and whether a refused block still holds its outputs.
-GRANT INSERT ON ledger_log.blocks, ledger_log.votes, ledger_log.changes, ledger_log.placed, ledger_log.claims TO :"role";
+GRANT INSERT ON ledger_log.blocks, ledger_log.votes, ledger_log.changes, ledger_log.checkpoints, ledger_log.placed,
+    ledger_log.claims TO :"role";
 GRANT UPDATE (seq, tip) ON ledger_log.head TO :"role";
 GRANT UPDATE (position) ON ledger_log.vote_head TO :"role";
 GRANT UPDATE (released_at) ON ledger_log.blocks TO :"role";

@@ -14,6 +14,7 @@ from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.services.ledger.consensus.acceptance import Acceptance
 from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
+from lamina.services.ledger.consensus.checkpointer import Checkpointer
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.roster import Roster
@@ -41,6 +42,7 @@ class FederationNode:
     builder: Builder
     acceptance: Acceptance
     watch: Watch
+    checkpointer: Checkpointer
 
     async def round(self) -> bool:
         """Everything a node does, once; whether anything moved."""
@@ -63,6 +65,7 @@ def make_node(key: KeyPair, database: Database, log: SharedLog, members: Sequenc
         Builder(log, copy, key, roster, LIMITS, strict_owners=True, clock=clock),
         Acceptance(log, copy, assignment, strict_owners=True),
         Watch(log, copy),
+        Checkpointer(log, copy, key, roster, clock),
     )  # fmt: skip
 
 

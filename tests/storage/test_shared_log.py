@@ -188,7 +188,7 @@ async def _laggard(nodes: list[FederationNode]) -> FederationNode:
     node = nodes[1]
     for statement in (
         "TRUNCATE ledger.log, ledger.votes, ledger.decisions, ledger.tx_index, ledger.claims, ledger.owners",
-        "TRUNCATE ledger.assets",
+        "TRUNCATE ledger.assets, ledger.unspent, ledger.checkpoints",
         "UPDATE ledger.log_head SET seq = 0, tip = ''",
         "UPDATE ledger.decision_head SET position = 0",
         "UPDATE ledger.vote_cursor SET position = 0",

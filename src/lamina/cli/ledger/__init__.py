@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lamina.cli.ledger import configuration, members, replicas, running, storage, verification
+from lamina.cli.ledger.checkpoint import checkpoint
 from lamina.cli.ledger.evidence import evidence
 from lamina.cli.ledger.options import LedgerOptions, Level
 from lamina.cli.ledger.rejections import rejected
@@ -64,6 +65,7 @@ group.command("serve")(running.serve)
 group.command("verify")(verification.verify)
 group.command("rejected")(rejected)
 group.command("republish")(republish)
+group.command("checkpoint")(checkpoint)
 group.command("evidence")(evidence)
 group.add_typer(members.group, name="members")
 group.command("set-shards")(replicas.set_shards)

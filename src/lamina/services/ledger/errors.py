@@ -164,6 +164,16 @@ class LedgerConflict(IntegrityAlarm):
         )
 
 
+class CheckpointConflict(IntegrityAlarm):
+    """Another member has signed another state for the same blocks."""
+
+    code = "ledger_checkpoint_conflict"
+
+    def default_hint(self) -> str:
+        """Both sides can prove themselves."""
+        return "Run: lamina ledger verify   here and at that member; the one that fails is wrong"
+
+
 class KeypairNotFoundException(LaminaError):
     """This node has no key pair."""
 

@@ -4,24 +4,30 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from lamina.formats.signatures import KeyPair
 from lamina.kernel.errors import ConfigurationError, LaminaError
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import PostgresSettings
 from lamina.kernel.storage import migrate
 from lamina.kernel.storage.database import Database, PoolOptions
+from lamina.services.ledger.consensus.checkpointer import take
 from lamina.services.ledger.model.block import read_voters
+from lamina.services.ledger.model.checkpoint import Checkpoint
 from lamina.services.ledger.model.membership import Change, Membership
 from lamina.services.ledger.model.stored import Flaw
 from lamina.services.ledger.pipeline.verify import Verifier
 from lamina.services.ledger.rules import membership as rules
 from lamina.services.ledger.settings import LedgerSettings
-from lamina.services.ledger.store import evidence, log, membership, restoration, shared_log
+from lamina.services.ledger.store import checkpoints, evidence, log, membership, restoration, shared_log
 from lamina.services.ledger.store.restoration import Restored
 from lamina.services.ledger.store.shared_log import SharedLog
+from lamina.services.ledger.store.verified_copy import VerifiedCopy
 
 COMMAND_TIMEOUT_S = 3600.0
+CHECKPOINTS_SHOWN = 100
 
 
 class CopyFlawed(LaminaError):
@@ -145,6 +151,20 @@ async def list_evidence(
 ) -> list[tuple[str, datetime, dict[str, Any], dict[str, Any]]]:
     """The newest proofs that a node contradicted itself: its key, when it was found, its two votes."""
     return await evidence.page(own, limit=limit)
+
+
+async def take_checkpoint(own: Database, node: KeyPair) -> tuple[Checkpoint | None, list[Checkpoint]]:
+    """Sign the state of this node's copy now.
+
+    Returns:
+        The checkpoint, None where a block below the newest decided one is undecided; and the newest ones of
+        all nodes, which others agree or disagree with.
+
+    Raises:
+        CommitUnknown: it may be kept; taking it again is safe.
+    """
+    made = await VerifiedCopy(own).run("ledger.take_checkpoint", partial(take, node))
+    return made, await checkpoints.page(own, limit=CHECKPOINTS_SHOWN)
 
 
 async def _known(own: Database) -> tuple[Membership, str]:

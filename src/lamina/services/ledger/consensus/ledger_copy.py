@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.checkpoint import Checkpoint
 from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.membership import Change
@@ -87,6 +88,30 @@ class CopyTransaction(Protocol):
 
     async def move_vote_cursor(self, position: int) -> None:
         """Look at none of these again."""
+        ...
+
+    async def read_frontier(self) -> Head | None:
+        """The newest decided block; None where one below it is undecided, or none is decided."""
+        ...
+
+    async def read_unspent(self, bucket: int) -> bytes:
+        """The unspent outputs of valid transactions whose id begins with a byte, as `rules.state_hash`."""
+        ...
+
+    async def read_block_id(self, seq: int) -> str | None:
+        """The block that was copied at a position."""
+        ...
+
+    async def read_last_checkpoint(self, node: str) -> int:
+        """The position of a node's newest checkpoint; 0 where it has none."""
+        ...
+
+    async def find_checkpoint(self, node: str, seq: int) -> Checkpoint | None:
+        """A node's checkpoint at a position."""
+        ...
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint; one that is kept already changes nothing."""
         ...
 
     async def read_unpublished(self, limit: int) -> Sequence[Vote]:

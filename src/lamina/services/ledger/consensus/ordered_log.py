@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.checkpoint import Checkpoint
 from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.recorded_change import RecordedChange
@@ -62,6 +63,14 @@ class OrderedLog(Protocol):
 
     async def read_votes(self, after: int, limit: int) -> Sequence[PublishedVote]:
         """Votes in the order they were published, each on a block of the log; as `read`, without gaps."""
+        ...
+
+    async def publish_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Show a checkpoint to everybody; publishing it again changes nothing."""
+        ...
+
+    async def read_checkpoints(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Published checkpoints as (position, bytes), in order; nothing of them is believed."""
         ...
 
     async def submit(self, submissions: Sequence[Submission]) -> None:

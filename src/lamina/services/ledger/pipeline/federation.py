@@ -26,6 +26,7 @@ from lamina.kernel.storage.wakeup import Wakeups
 from lamina.services.ledger.consensus.acceptance import Acceptance
 from lamina.services.ledger.consensus.assignment import FAR_AHEAD, Assignment
 from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
+from lamina.services.ledger.consensus.checkpointer import Checkpointer
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.reassignment import Reassignment
@@ -48,6 +49,8 @@ _log = structlog.get_logger("lamina.ledger.federation")
 
 WATCH_PERIOD_S = 2.0
 """How often the log is held against the copy: a rewritten row is to be seen within ten seconds."""
+CHECKPOINT_PERIOD_S = 5.0
+"""How often is asked whether a checkpoint is due, and those of others are looked at."""
 REASSIGN_PERIOD_S = 5.0
 """How often the backlog is searched for stale transactions (spec/ledger.md 5.5)."""
 
@@ -164,6 +167,7 @@ class FederationMember:
             Builder(self.log, self._copy, node, members, limits, strict_owners=strict, clock=clock),
             Reassignment(self.log, self._assignment, delay_s=float(settings.backlog_reassign_delay_s)),
             Watch(self.log, self._copy),
+            Checkpointer(self.log, self._copy, node, members, clock),
         )
         return Rounds(work, Wakeups(self._log_database, shared_log.CHANNELS), settings, statsd)
 
@@ -196,6 +200,7 @@ class Work:
     builder: Builder
     reassignment: Reassignment
     watch: Watch
+    checkpointer: Checkpointer
 
 
 class Rounds:
@@ -217,7 +222,11 @@ class Rounds:
             Task("ledger.decide", lambda: self._repeat("decide", self._decide, shared_log.VOTES)),
             Task("ledger.build", lambda: self._repeat("build", self._build, shared_log.BACKLOG)),
             Task("ledger.reassign", self._reassign),
-            Task("ledger.watch", self._watch),
+            Task("ledger.watch", lambda: self._look("watch", self._work.watch.step, WATCH_PERIOD_S)),
+            Task(
+                "ledger.checkpoint",
+                lambda: self._look("checkpoint", self._work.checkpointer.step, CHECKPOINT_PERIOD_S),
+            ),
         )
 
     async def _repeat(self, work: str, step: Callable[[], Awaitable[bool]], channel: str) -> None:
@@ -279,17 +288,18 @@ class Rounds:
         shortest, longest = self._settings.block_interval_min_ms, self._settings.block_interval_max_ms
         return min(max(taken, shortest), longest) / 1000
 
-    async def _watch(self) -> None:
+    async def _look(self, work: str, step: Callable[[], Awaitable[object]], period_s: float) -> None:
+        """Compare this node with the log or with the others, again and again."""
         while True:
             try:
-                await self._work.watch.step()
+                await step()
             except (DatabaseUnavailable, CommitUnknown) as failure:
-                _log.debug("the log was not compared", reason=failure.detail)
+                _log.debug("nothing was compared", work=work, reason=failure.detail)
             except IntegrityAlarm as alarm:
-                self.alarm.sound("watch", alarm)
+                self.alarm.sound(work, alarm)
             else:
-                self.alarm.end("watch")
-            await asyncio.sleep(WATCH_PERIOD_S)
+                self.alarm.end(work)
+            await asyncio.sleep(period_s)
 
     async def _reassign(self) -> None:
         while True:

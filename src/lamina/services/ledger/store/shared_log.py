@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from lamina.kernel.storage.database import Connection, Database, copy_rows
 from lamina.kernel.storage.quorum import DURABLE
 from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.checkpoint import Checkpoint
 from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.recorded_change import RecordedChange
@@ -41,6 +42,11 @@ SELECT seq, prev, block_id, body FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before_bytes FROM (
         SELECT seq, prev, block_id, body FROM ledger_log.blocks WHERE seq > $1 ORDER BY seq LIMIT $2) p) q
  WHERE before_bytes < $3 ORDER BY seq
+"""
+_PUBLISH_CHECKPOINT = """
+INSERT INTO ledger_log.checkpoints (body) SELECT $1 WHERE NOT EXISTS (
+    SELECT FROM ledger_log.checkpoints WHERE sha256(body) = sha256($1))
+ON CONFLICT DO NOTHING
 """
 _RECORD = """
 INSERT INTO ledger_log.changes (position, recorded_seq, body)
@@ -232,6 +238,21 @@ class SharedLog:
             limit,
         )
         return [PublishedVote(row["position"], row["block_id"], row["body"]) for row in rows]
+
+    async def publish_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Show a checkpoint to everybody; publishing it again changes nothing."""
+        await self._database.store("ledger.publish_checkpoint", _PUBLISH_CHECKPOINT, checkpoint.body)
+
+    async def read_checkpoints(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Published checkpoints as (position, bytes), in order."""
+        rows = await self._database.fetch(
+            "ledger.read_checkpoints",
+            "SELECT position, body FROM ledger_log.checkpoints "
+            "WHERE position > $1 ORDER BY position LIMIT $2",
+            after,
+            limit,
+        )
+        return [(row["position"], row["body"]) for row in rows]
 
     async def submit(self, submissions: Sequence[Submission]) -> None:
         """Make accepted transactions wait, in one statement."""

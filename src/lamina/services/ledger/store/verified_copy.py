@@ -10,6 +10,7 @@ from typing import TypeVar
 from lamina.formats.errors import FormatError
 from lamina.kernel.storage.database import Connection, Database, Record, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
+from lamina.services.ledger.model.checkpoint import Checkpoint
 from lamina.services.ledger.model.entry import Digest, Entry, Head
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.membership import Change
@@ -22,7 +23,7 @@ from lamina.services.ledger.rules.evidence import GENESIS_SEQ, open_block
 from lamina.services.ledger.rules.facts import Facts
 from lamina.services.ledger.rules.judgement import salvage
 from lamina.services.ledger.rules.spend import ChainView
-from lamina.services.ledger.store import blocks, decisions, log, membership, transactions
+from lamina.services.ledger.store import blocks, checkpoints, decisions, log, membership, transactions
 from lamina.services.ledger.store.chain import INDEX_MAX
 
 T = TypeVar("T")
@@ -186,9 +187,11 @@ class CopyWork:
         await decisions.insert(
             self._cx, block_id=block_id, seq=seq, status=status, is_released=status is Status.VALID
         )
+        found = [decode_stored(body) for body, _ in await transactions.read_block(self._cx, seq)]
         if status is Status.INVALID:
-            found = await transactions.read_block(self._cx, seq)
-            await log.strike(self._cx, seq, [decode_stored(body) for body, _ in found])
+            await log.strike(self._cx, seq, found)
+        else:
+            await checkpoints.settle(self._cx, found)
         await log.settle(self._cx, seq, status)
         await decisions.announce(self._cx)
 
@@ -199,6 +202,30 @@ class CopyWork:
     async def move_vote_cursor(self, position: int) -> None:
         """Look at none of these again."""
         await self._cx.execute("UPDATE ledger.vote_cursor SET position = $1 WHERE id = 1", position)
+
+    async def read_frontier(self) -> Head | None:
+        """The newest decided block; None where one below it is undecided, or none is decided."""
+        return await checkpoints.read_frontier(self._cx)
+
+    async def read_unspent(self, bucket: int) -> bytes:
+        """The unspent outputs of valid transactions whose id begins with a byte."""
+        return await checkpoints.read_unspent(self._cx, bucket)
+
+    async def read_block_id(self, seq: int) -> str | None:
+        """The block that was copied at a position."""
+        return await self._cx.fetchval("SELECT block_id FROM ledger.log WHERE seq = $1", seq)
+
+    async def read_last_checkpoint(self, node: str) -> int:
+        """The position of a node's newest checkpoint; 0 where it has none."""
+        return await checkpoints.read_last(self._cx, node)
+
+    async def find_checkpoint(self, node: str, seq: int) -> Checkpoint | None:
+        """A node's checkpoint at a position."""
+        return await checkpoints.find(self._cx, node, seq)
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint; one that is kept already changes nothing."""
+        await checkpoints.insert(self._cx, checkpoint)
 
     async def read_unpublished(self, limit: int) -> Sequence[Vote]:
         """This node's votes that may not have been published, in log order."""

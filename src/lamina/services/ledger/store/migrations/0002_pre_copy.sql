@@ -38,3 +38,20 @@ CREATE TABLE ledger.membership (
     public_key text,
     body bytea NOT NULL
 );
+
+-- Outputs of valid transactions that no valid transaction spends; kept by nodes of a federation, for checkpoints.
+CREATE TABLE ledger.unspent (
+    tx_id bytea NOT NULL,
+    output_index int NOT NULL,
+    PRIMARY KEY (tx_id, output_index)
+);
+
+-- Signed checkpoints of this node and of the others.
+CREATE TABLE ledger.checkpoints (
+    node text NOT NULL,
+    seq bigint NOT NULL,
+    block_id text NOT NULL,
+    state_hash text NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (node, seq)
+);
