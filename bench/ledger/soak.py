@@ -21,11 +21,15 @@ class Sample(msgspec.Struct):
 
 
 class SoakFigures(msgspec.Struct):
-    """A soak: its rate, every minute's latencies at worst, memory and its growth."""
+    """A soak: its rate, every minute's latencies at worst, memory and its growth.
+
+    `refused` were answered something else than 202; `missing` were accepted and not announced in their minute.
+    """
 
     minutes: float
     rate: float
     posted: int
+    refused: int
     missing: int
     valid_p99_ms_worst: float
     samples: list[Sample]
@@ -59,10 +63,15 @@ def measure(rate: float, minutes: float, connections: int) -> SoakFigures:
         minutes=minutes,
         rate=round(rate, 1),
         posted=sum(each.load.answered for each in rounds),
-        missing=sum(each.load.answered - each.load.valid for each in rounds),
+        refused=sum(each.load.answered - _accepted(each) for each in rounds),
+        missing=sum(_accepted(each) - each.load.valid for each in rounds),
         valid_p99_ms_worst=worst,
         samples=samples,
     )
+
+
+def _accepted(measured: Round) -> int:
+    return measured.load.statuses.get("202", 0)
 
 
 def _segments(target: Target, rate: float, minutes: float, connections: int) -> Iterator[Round]:
