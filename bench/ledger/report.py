@@ -93,9 +93,8 @@ def soak(figures: SoakFigures) -> str:
     rows = [(role, f"{first[role]:.0f}", f"{last[role]:.0f}", f"{growth.get(role, 0):+.0f}") for role in last]
     return (
         f"{figures.minutes:g} minutes at {figures.rate:.0f} a second, {figures.posted:,} posted, "
-        f"{figures.refused} of them refused, {figures.missing} accepted and not announced in their minute; in the "
-        f"worst minute p99 from POST "
-        f"to valid was {figures.valid_p99_ms_worst:.0f} ms.\n\n"
+        f"{figures.refused} of them refused, {figures.missing} accepted and not announced in their minute; "
+        f"in the worst minute p99 from POST to valid was {figures.valid_p99_ms_worst:.0f} ms.\n\n"
     ) + _table(("private memory, MiB", "start", "end", "growth an hour, settled"), rows)
 
 

@@ -23,7 +23,7 @@ class Sample(msgspec.Struct):
 class SoakFigures(msgspec.Struct):
     """A soak: its rate, every minute's latencies at worst, memory and its growth.
 
-    `refused` were answered something else than 202; `missing` were accepted and not announced in their minute.
+    `refused` were answered something else than 202, `missing` accepted and not announced in their minute.
     """
 
     minutes: float
