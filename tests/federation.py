@@ -5,12 +5,9 @@ from typing import Any
 from lamina.formats import transaction as build
 from lamina.formats.base58 import encode
 from lamina.formats.signatures import KeyPair, new_seed
-from lamina.kernel.clock import SystemClock
 from lamina.services.ledger.facade import Bigchain, Connection
-from lamina.services.ledger.model.federation import Federation
 from lamina.services.ledger.model.stored import Flaw
 from lamina.services.ledger.pipeline.verify import Verifier
-from lamina.services.ledger.pipeline.vote import Voter
 
 Document = dict[str, Any]
 NODES = 5
@@ -48,14 +45,6 @@ class Five:
     def node(self, index: int, *, backlog_reassign_delay: float | None = None) -> Bigchain:
         others = [public for public, _ in self.keys if public != self.keys[index][0]]
         return Bigchain(*self.keys[index], others, self.connection, backlog_reassign_delay)
-
-    def voter(self, index: int, connection: Connection | None = None) -> Voter:
-        """Votes for one node, on a connection of its own if given."""
-        public, private = self.keys[index]
-        federation = Federation.of(public, [key for key, _ in self.keys])
-        pair = KeyPair.from_seed_base58(private)
-        database = (connection or self.connection).database
-        return Voter(database, pair, federation, strict_owners=True, clock=SystemClock())
 
     def block(self, *transactions: Document, by: int = 0) -> Document:
         """Write a block of these."""

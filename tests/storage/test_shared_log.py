@@ -1,12 +1,13 @@
 """A federation's nodes on a real shared log: claims, votes, releases, and what a hostile writer can do there."""
 
+import asyncio
 import json
 from collections import Counter
 from typing import Any
 
 import pytest
 from tests.federation import alice, bob, carol, created, sent
-from tests.storage.federation_node import FederationNode, federation_of, settle
+from tests.storage.federation_node import FederationNode, federation_of, make_node, settle
 
 from lamina.formats.canonical_json import encode
 from lamina.formats.signatures import KeyPair
@@ -320,6 +321,38 @@ async def test_a_node_that_votes_twice_is_convicted_by_its_own_signatures(postgr
             rows = await node.database.fetch("test.read", "SELECT voter, second FROM ledger.evidence")
             assert [(row["voter"], row["second"]) for row in rows] == [(nodes[2].key.public, second.body)]
         assert await statuses(nodes, asset) == {"valid"}
+
+
+async def test_two_processes_of_one_node_never_vote_twice(postgres: str) -> None:
+    async with federation_of(2, postgres) as nodes:
+        for n in range(3):
+            await nodes[0].log.submit([Submission(read(created(n=n)), nodes[0].key.public)])
+            await nodes[0].builder.step()
+        members = [node.key.public for node in nodes]
+        twin = make_node(nodes[1].key, nodes[1].database, nodes[1].log, members)
+        for _ in range(3):
+            await asyncio.gather(nodes[1].follower.step(), twin.follower.step(), nodes[1].follower.step())
+        chain = await log_rows(nodes[0], "SELECT block_id FROM ledger_log.blocks ORDER BY seq")
+        published = [
+            json.loads(body) for (body,) in await log_rows(nodes[0], "SELECT body FROM ledger_log.votes")
+        ]
+        places = [(vote["vote"]["previous_block"], vote["vote"]["voting_for_block"]) for vote in published]
+        assert sorted(places) == sorted((chain[n][0], chain[n + 1][0]) for n in range(3))
+        assert {vote["node_pubkey"] for vote in published} == {nodes[1].key.public}
+
+
+async def test_a_block_that_hangs_on_an_undecided_one_is_voted_on_after_it(postgres: str) -> None:
+    async with federation_of(2, postgres) as nodes:
+        asset = created()
+        handed_on = sent(asset, bob)
+        for document in (asset, handed_on):
+            await nodes[0].log.submit([Submission(read(document), nodes[0].key.public)])
+            await nodes[0].log.append(sealed(nodes, document), below_seq=None)
+        assert await nodes[0].follower.step() == 1
+        assert await nodes[0].follower.step() == 1  # the genesis block came alone
+        assert await nodes[0].follower.step() == 0
+        await settle(nodes)
+        assert await statuses(nodes, handed_on) == {"valid"}
 
 
 @pytest.mark.parametrize(

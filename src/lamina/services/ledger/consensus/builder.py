@@ -22,7 +22,7 @@ from lamina.services.ledger.errors import (
     TransactionNotInValidBlock,
     ValidationError,
 )
-from lamina.services.ledger.model.block import LedgerBlock, seal_block
+from lamina.services.ledger.model.block import LedgerBlock, seal_block, split
 from lamina.services.ledger.model.log_outcome import Appended, Conflict
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
@@ -121,7 +121,7 @@ class Builder:
             await self._log.drop(found.valid_already)
         if built.refused:
             await self._log.reject(built.refused)
-        for chunk in self._chunks(found.admitted):
+        for chunk in split(found.admitted, self._limits.bytes_max):
             await self._append(chunk, built)
         return built
 
@@ -169,18 +169,6 @@ class Builder:
             found.refused.append(_refusal(tx.id, refusal))
         else:
             found.admitted.append(tx)
-
-    def _chunks(self, transactions: Sequence[Transaction]) -> Iterator[list[Transaction]]:
-        chunk: list[Transaction] = []
-        size = 0
-        for tx in transactions:
-            if chunk and size + len(tx.body) > self._limits.bytes_max:
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(tx)
-            size += len(tx.body)
-        if chunk:
-            yield chunk
 
     async def _append(self, transactions: Sequence[Transaction], built: Built) -> None:
         """Append a block of these; those that conflict with a block not copied yet are held back."""

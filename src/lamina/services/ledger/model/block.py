@@ -3,7 +3,7 @@
 The hashed form is a concatenation: no transaction is serialised again to be hashed, signed or stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -55,6 +55,20 @@ def seal_block(
     assert transactions, "Empty block creation is not allowed"
     content = _content(transactions, node.public, voters, timestamp)
     return _assemble(content, sha3_256_hex(content.inner), base58.encode(node.sign(content.inner)))
+
+
+def split(transactions: Sequence[Transaction], bytes_max: int) -> Iterator[list[Transaction]]:
+    """The contents of blocks of at most so many bytes (reliability G15); one transaction always fits."""
+    chunk: list[Transaction] = []
+    size = 0
+    for tx in transactions:
+        if chunk and size + len(tx.body) > bytes_max:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(tx)
+        size += len(tx.body)
+    if chunk:
+        yield chunk
 
 
 def join_block(

@@ -19,7 +19,7 @@ from lamina.kernel.storage.database import Connection, Database
 from lamina.kernel.storage.wakeup import Wakeups
 from lamina.services.ledger.errors import DoubleSpend, InvalidHash, ValidationError
 from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, REJECTED
-from lamina.services.ledger.model.block import LedgerBlock, seal_block
+from lamina.services.ledger.model.block import LedgerBlock, seal_block, split
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction, decode_stored
 from lamina.services.ledger.model.vote import sign_vote
@@ -102,7 +102,7 @@ class BlockBuilder:
         candidates = list(self._open(rows, result))
         head = await log.lock_head(cx)
         admitted = await self._admit(cx, candidates, result)
-        for transactions in self._chunks(admitted):
+        for transactions in split(admitted, self._settings.block_bytes_max):
             head = await self._append(cx, head, transactions, result)
         spenders = [tx.id for _, tx, _ in candidates if tx.spends]
         await backlog.forget_spends(cx, [*spenders, *(row.tx_id for row, _, _ in result.refused)])
@@ -143,19 +143,6 @@ class BlockBuilder:
                 continue
             admitted.append(tx)
         return admitted
-
-    def _chunks(self, transactions: Sequence[Transaction]) -> Iterator[list[Transaction]]:
-        """Blocks of at most `block_bytes_max` (reliability G15); one transaction always fits."""
-        chunk: list[Transaction] = []
-        size = 0
-        for tx in transactions:
-            if chunk and size + len(tx.body) > self._settings.block_bytes_max:
-                yield chunk
-                chunk, size = [], 0
-            chunk.append(tx)
-            size += len(tx.body)
-        if chunk:
-            yield chunk
 
     async def _append(
         self, cx: Connection, head: log.Head, transactions: Sequence[Transaction], result: Round
