@@ -1,5 +1,6 @@
 """`lamina ledger init` and `drop`: make and remove what the ledger keeps."""
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import typer
@@ -48,18 +49,16 @@ def fail_without_key(context: typer.Context) -> None:
 
 
 def _create(settings: "Settings") -> bool:
-    from lamina.cli.database import using_database
+    from lamina.cli.database import OpenDatabase, using_database
     from lamina.kernel.clock import SystemClock
+    from lamina.kernel.process import Kernel
     from lamina.services.ledger.commands import chain
-    from lamina.services.ledger.node import load_node
 
-    node = load_node(settings)
-    return using_database(
-        settings,
-        lambda place: chain.create(place.database, node, SystemClock()),
-        command="ledger init",
-        create=True,
-    )
+    async def work(place: OpenDatabase) -> bool:
+        async with AsyncExitStack() as resources:
+            return await chain.create(Kernel(settings, place.database, SystemClock(), resources))
+
+    return using_database(settings, work, command="ledger init", create=True)
 
 
 def drop(context: typer.Context) -> None:

@@ -121,21 +121,27 @@ class FederationMember:
         configured = [key for key in self._settings.keyring if key in members]
         return [*configured, *sorted(members - set(configured))]
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> bool:
         """Make the log's tables, and begin the log if nobody has.
 
+        Returns:
+            Whether this call began it.
+
         Raises:
+            ConfigurationError: it was begun by other members than the configured ones.
             DatabaseUnavailable: the log does not answer, and this node has no copy to serve from either.
         """
         try:
             await self._migrate()
             timestamp = str(round(self._clock.time()))
-            await self.log.begin(make_genesis(self._node, sorted(self._configured), timestamp))
+            has_begun = await self.log.begin(make_genesis(self._node, sorted(self._configured), timestamp))
             await self.load_roster()
         except DatabaseUnavailable as failure:
             if (await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())).seq == 0:
                 raise
             _log.warning("the shared log does not answer; serving the copy", reason=failure.detail)
+            return False
+        return has_begun
 
     async def _migrate(self) -> None:
         """Only where something is to be done: a node's role may not be able to (deploy/sql/log-roles.sql)."""
