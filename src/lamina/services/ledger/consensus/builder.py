@@ -111,6 +111,9 @@ class Builder:
         candidates = await self._log.take(self._node.public, self._limits.transactions_max, list(self._held))
         built = Built(taken=len(candidates))
         if not candidates:
+            # Not everything that makes an answer possible is told to `look_again`: a commit may be unknown
+            # and done, another process may have moved the copy, a release frees claims without moving it.
+            self._held.clear()
             return built
         opened = list(self._open(candidates, built.refused))
         found = await self._copy.run("ledger.admit_transactions", partial(self._sort, opened))
