@@ -24,6 +24,7 @@ from lamina.services.ledger.errors import (
 )
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
 from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.waiting import Candidate, Refusal
 from lamina.services.ledger.rules import spend
@@ -207,7 +208,7 @@ class Builder:
         voters = sorted(membership.at(head.seq + 1))
         if self._node.public not in voters:
             return None, None
-        timestamp = str(round(self._clock.time()))
+        timestamp = write_timestamp(self._clock.time())
         block = seal_block(transactions, node=self._node, voters=voters, timestamp=timestamp)
         return block, membership.next_change(head.seq + 1)
 

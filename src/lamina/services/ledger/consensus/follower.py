@@ -18,6 +18,7 @@ from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
 from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import Vote, sign_vote
 from lamina.services.ledger.rules import block as rules
 from lamina.services.ledger.rules import judgement
@@ -123,7 +124,7 @@ class Follower:
             block_id=entry.block_id,
             previous_block=head.tip,
             is_valid=is_valid,
-            timestamp=str(round(self._clock.time())),
+            timestamp=write_timestamp(self._clock.time()),
         )
         rival = await cx.add_vote(vote, is_published=False)
         if rival is not None:

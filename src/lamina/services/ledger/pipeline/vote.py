@@ -20,6 +20,7 @@ from lamina.services.ledger.errors import (
 )
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.federation import Federation
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import Vote, sign_vote
 from lamina.services.ledger.pipeline.election import Decided, cast_vote
 from lamina.services.ledger.rules import block as rules
@@ -76,7 +77,7 @@ class Voter:
             block_id=entry.block_id,
             previous_block=previous,
             is_valid=is_valid,
-            timestamp=str(round(self._clock.time())),
+            timestamp=write_timestamp(self._clock.time()),
         )
         return Cast(vote, await cast_vote(cx, vote, self._federation))
 
