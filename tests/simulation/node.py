@@ -22,6 +22,7 @@ from lamina.services.ledger.consensus.reassignment import Reassignment
 from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
 from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.rules.form import parse_transaction
 
@@ -145,7 +146,7 @@ class Node:
     def _make_genesis(self) -> LedgerBlock:
         signed = build.sign(build.genesis(self._key.public), [self._key])
         voters = sorted(self._membership.at(1))
-        timestamp = str(round(self.clock.time()))
+        timestamp = write_timestamp(self.clock.time())
         return seal_block([parse_transaction(signed)], node=self._key, voters=voters, timestamp=timestamp)
 
     def post(self, batch: Sequence[Transaction]) -> None:

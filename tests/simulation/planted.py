@@ -17,6 +17,7 @@ from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, OpenElection
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.model.vote import sign_vote
 from lamina.services.ledger.model.waiting import Release, Submission
@@ -47,7 +48,7 @@ class _HastyFollower(Follower):
             block_id=entry.block_id,
             previous_block=head.tip,
             is_valid=is_valid,
-            timestamp=str(round(self._clock.time())),
+            timestamp=write_timestamp(self._clock.time()),
         )
         await self._log.publish_vote(vote)
         await cx.add_vote(vote, is_published=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tests.simulation.byzantine import Byzantine
 from tests.simulation.clients import Clients
-from tests.simulation.clock import SkewedClock
+from tests.simulation.clock import EPOCH, SkewedClock
 from tests.simulation.invariants import Invariants
 from tests.simulation.kernel import Kernel, Pause
 from tests.simulation.keys import draw_key
@@ -28,6 +28,7 @@ HEALING_S = 120.0
 POSTING_MAX_S = 1000.0
 AFTERMATH_S = 10.0
 SKEW_S = 3600.0
+DEAD_BATTERY = 0.05
 LIE_SEQS = (4, 14)
 CHANGE_SEQS = (5, 15)
 
@@ -102,6 +103,9 @@ class Simulation:
         else:
             connection = LogConnection(number, self.network, self.log, self.watch)
         offset_s = self.kernel.random.uniform(-SKEW_S, SKEW_S)
+        if self.kernel.random.random() < DEAD_BATTERY:
+            self.network.count("clock_of_1970")
+            offset_s = -EPOCH
         clock = SkewedClock(self.kernel, offset_s)
         copy = NodeCopy(number, key.public, self.network, self.watch)
         return Node(
