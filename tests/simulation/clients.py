@@ -1,5 +1,7 @@
 """Clients with real keys: they issue, spend, spend twice, post nonsense and post again."""
 
+from random import Random
+from struct import unpack
 from typing import Any
 
 from tests.simulation.book import Book
@@ -19,6 +21,31 @@ DOUBLE, MALFORMED, AGAIN = 0.30, 0.05, 0.05
 ISSUE = 0.35
 BATCH_MAX = 5
 POST_EVERY_S = 0.7
+
+
+def odd_value(chance: Random) -> Any:
+    """What JSON can hold and stores, hashes and parsers stumble over."""
+    match chance.randrange(6):
+        case 0:
+            return unpack(
+                "<d", chance.randbytes(7) + bytes([chance.choice((0x3F, 0x40, 0x7E, 0x00, 0x80, 0xC3))])
+            )[0]
+        case 1:
+            return chance.choice((-1, 1)) * chance.getrandbits(chance.choice((8, 53, 63, 64, 65, 200)))
+        case 2:
+            return "".join(
+                chr(chance.choice((0x00, 0x1F, 0x22, 0x5C, 0x7F, 0x2028, 0xE9, 0xFFFF, 0x1F600)))
+                for _ in range(5)
+            )
+        case 3:
+            value: Any = None
+            for _ in range(chance.randrange(1, 50)):
+                value = [value] if chance.random() < 0.5 else {"\U0001f600": value, "\uffff": False}
+            return value
+        case 4:
+            return chance.choice((0.0, -0.0, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, 0.1 + 0.2))
+        case _:
+            return None
 
 
 def bent(fulfillment: str) -> str:
@@ -92,7 +119,10 @@ class Clients:
         shares = [
             (random.choice(self._owners).public, random.randint(1, 50)) for _ in range(random.randint(1, 3))
         ]
-        return build.sign(build.create(owner.public, shares, {"number": self._issued}, None), [owner])
+        return build.sign(
+            build.create(owner.public, shares, {"number": self._issued, "odd": odd_value(random)}, None),
+            [owner],
+        )
 
     def _spend(self, source: Document, index: int) -> Document:
         random = self.kernel.random

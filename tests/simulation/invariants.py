@@ -15,6 +15,7 @@ from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.vote import Vote
+from lamina.services.ledger.model.waiting import Refusal
 
 GENESIS_SEQ = 1
 
@@ -46,6 +47,7 @@ class Invariants:
         self._kept: dict[str, dict[str, bool]] = {}
         self._own_decisions: dict[tuple[int, str], Status] = {}
         self._hashes: dict[int, str] = {}
+        self._refused_by: dict[str, int] = {}
 
     @property
     def _shared(self) -> SharedLog:
@@ -58,6 +60,10 @@ class Invariants:
         """A node has answered 202."""
         self.accepted[tx.id] = tx.spends
         self._check_kept(tx.id)
+
+    def refused(self, node: int, refusals: Sequence[Refusal]) -> None:
+        """A node ends waiting transactions."""
+        self._refused_by.update({refusal.tx_id: node for refusal in refusals})
 
     def left(self, tx_ids: Sequence[str]) -> None:
         """These may have left the backlog."""
@@ -125,6 +131,8 @@ class Invariants:
             raise Violation("I7", f"two blocks at {entry.seq}")
         if self._verdicts.setdefault(entry.block_id, is_doubted) != is_doubted:
             raise Violation("I5", f"honest nodes judge block {entry.block_id} differently")
+        if is_doubted and not self._byzantine:
+            raise Violation("R3", f"node {node} finds block {entry.block_id} of an honest node wrong")
 
     def decided_by(self, node: int, entry: Entry, status: Status) -> None:
         """An honest node ends an election."""
@@ -182,6 +190,8 @@ class Invariants:
         """What was accepted is refused only for what came between, or after too many invalid blocks."""
         if reason is None or tx_id in self.book.transactions or reason == ATTEMPTS_REASON:
             return
+        if self.misled is not None and self._refused_by.get(tx_id) == self.misled:
+            return  # until it halts, it believes that what it was shown otherwise is not there
         spenders = [
             self.book.spenders.get((wanted.tx_id, wanted.output_index)) for wanted in self.accepted[tx_id]
         ]

@@ -67,6 +67,8 @@ class LogConnection:
         await self.network.write(self.node, "drop", lambda: self.log.drop(tx_ids))
 
     async def reject(self, refusals: Sequence[Refusal]) -> None:
+        if self._watch is not None:
+            self._watch.refused(self.node, refusals)
         await self.network.write(self.node, "reject", lambda: self.log.reject(refusals))
 
     async def release(self, release: Release) -> None:
