@@ -11,6 +11,7 @@ from tests.simulation.kernel import Kernel, Pause
 from tests.simulation.log_connection import LogConnection
 
 from lamina.formats import base58
+from lamina.formats import transaction as build
 from lamina.formats.canonical_json import encode
 from lamina.formats.errors import FormatError
 from lamina.formats.hashes import sha3_256_hex
@@ -59,6 +60,7 @@ class Byzantine:
             self._repeat_valid,
             self._write_garbage,
             self._poison_backlog,
+            self._spend_the_future,
             self._equivocate,
             self._forge_votes,
             self._flood_votes,
@@ -188,6 +190,20 @@ class Byzantine:
         assignee = random.choice(self._others)
         await self._log.network.write(
             self._log.node, "poison", lambda: self._log.log.poison(tx_id, body, assignee)
+        )
+
+    async def _spend_the_future(self) -> None:
+        """A transaction nobody can judge before a position that the log may never reach."""
+        random = self._kernel.random
+        source = {
+            **build.create(self._key.public, [(self._key.public, 1)], None, None),
+            "id": random.randbytes(32).hex(),
+        }
+        unsigned = build.transfer(build.inputs_of(source), [(self._key.public, 1)], source["id"], None)
+        tx = parse_transaction(build.sign(unsigned, [self._key]))
+        assignee = random.choice(self._others)
+        await self._log.network.write(
+            self._log.node, "future", lambda: self._log.log.poison(tx.id, tx.body, assignee, 10**6)
         )
 
     async def _release_early(self) -> None:

@@ -206,10 +206,10 @@ class SharedLog:
                 )
                 self._wait(row)
 
-    def poison(self, tx_id: str, body: bytes, assignee: str) -> None:
+    def poison(self, tx_id: str, body: bytes, assignee: str, needs_seq: int = 0) -> None:
         """Somebody writes a row that no honest node would."""
         if tx_id not in self.backlog:
-            self._wait(Row(tx_id, body, (), 0, assignee, self._now(), 0))
+            self._wait(Row(tx_id, body, (), needs_seq, assignee, self._now(), 0))
 
     def _wait(self, row: Row) -> None:
         self._arrivals += 1

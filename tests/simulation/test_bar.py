@@ -29,6 +29,7 @@ KINDS = {
     "repeat_valid",
     "write_garbage",
     "poison_backlog",
+    "spend_the_future",
     "equivocate",
     "forge_votes",
     "flood_votes",

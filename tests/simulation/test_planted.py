@@ -18,7 +18,7 @@ BROKEN = {
     "parallel_voting": {"I4"},
     "decide_twice": {"I5"},
     "delete_backlog_before_commit": {"I3"},
-    "trust_timestamps": {"I5"},
+    "trust_timestamps": {"I5", "R3"},
     "accept_bad_signature": {"R3"},
     "forget_requeue": {"I3"},
     "ignore_commit_unknown": {"I3"},

@@ -63,6 +63,7 @@ class _Sorted:
     valid_already: list[str] = field(default_factory=list[str])
     refused: list[Refusal] = field(default_factory=list[Refusal])
     held: list[str] = field(default_factory=list[str])
+    early: list[tuple[int, Refusal]] = field(default_factory=list[tuple[int, Refusal]])
 
 
 class Builder:
@@ -119,6 +120,7 @@ class Builder:
         opened = list(self._open(candidates, built.refused))
         found = await self._copy.run("ledger.admit_transactions", partial(self._sort, opened))
         built.refused += found.refused
+        built.refused += await self._wait_for_copy(found.early)
         self._hold(found.held)
         if found.valid_already:
             await self._log.drop(found.valid_already)
@@ -165,13 +167,25 @@ class Builder:
         except _NOT_YET as refusal:
             # The accepting node may have seen more of the log than this one.
             if copied_seq < candidate.needs_seq:
-                found.held.append(tx.id)
+                found.early.append((candidate.needs_seq, _refusal(tx.id, refusal)))
             else:
                 found.refused.append(_refusal(tx.id, refusal))
         except ValidationError as refusal:
             found.refused.append(_refusal(tx.id, refusal))
         else:
             found.admitted.append(tx)
+
+    async def _wait_for_copy(self, early: Sequence[tuple[int, Refusal]]) -> list[Refusal]:
+        """Hold back what this node's copy is too short for; nobody can have seen more than the log holds.
+
+        Returns:
+            Those that name a position past the log's end, which would wait for ever.
+        """
+        if not early:
+            return []
+        head = await self._log.read_head()
+        self._hold(refusal.tx_id for needs_seq, refusal in early if needs_seq <= head.seq)
+        return [refusal for needs_seq, refusal in early if needs_seq > head.seq]
 
     def _chunks(self, transactions: Sequence[Transaction]) -> Iterator[list[Transaction]]:
         chunk: list[Transaction] = []
