@@ -17,6 +17,7 @@ from lamina.services.ledger.consensus.ordered_log import OrderedLog
 from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import Vote, sign_vote
@@ -151,7 +152,8 @@ def check_link(entry: Entry, head: Head) -> None:
     """The next entry continues exactly what was copied (distribution-and-reliability 6.5).
 
     Raises:
-        LedgerConflict: a position is missing, or the entry follows another block.
+        LedgerConflict: a position is missing, the entry follows another block, or it has no id that a vote
+            could name.
     """
     if entry.seq != head.seq + 1:
         raise LedgerConflict(f"The log goes on at {entry.seq}, the copy ends at {head.seq}.", seq=entry.seq)
@@ -159,3 +161,5 @@ def check_link(entry: Entry, head: Head) -> None:
         raise LedgerConflict(
             f"Block {entry.block_id} follows {entry.previous}, the copy ends with {head.tip}.", seq=entry.seq
         )
+    if not is_id(entry.block_id) or entry.block_id == head.tip:
+        raise LedgerConflict(f"The log calls the block at {entry.seq} {entry.block_id!r}.", seq=entry.seq)
