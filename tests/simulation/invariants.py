@@ -11,6 +11,7 @@ from tests.simulation.violation import Violation
 
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
@@ -116,6 +117,8 @@ class Invariants:
 
     def kept(self, node: int, vote: Vote) -> None:
         """A node's own vote is durable in its copy."""
+        if not is_id(vote.block_id):
+            raise Violation("I4", f"node {node} votes on {vote.block_id!r}, which nobody can count")
         self._kept.setdefault(vote.block_id, {})[vote.voter + str(vote.is_valid)] = True
         for votes, place in ((self._votes_on, vote.block_id), (self._votes_after, vote.previous_block)):
             if votes.setdefault((vote.voter, place), vote.body) != vote.body:

@@ -32,4 +32,8 @@ class LyingConnection(LogConnection):
                     shown.append(replace(entry, body=entry.body.replace(b'"amount":"', b'"amount":"1', 1)))
                 case Lie.REWRITTEN:
                     shown.append(replace(entry, block_id=sha3_256_hex(entry.block_id.encode())))
+                case Lie.REPEATED:
+                    shown.append(replace(entry, block_id=entry.previous))
+                case Lie.NO_ID:
+                    shown.append(replace(entry, block_id=entry.block_id[:-2]))
         return shown

@@ -12,6 +12,8 @@ class Lie(StrEnum):
     OTHER_BYTES = "other_bytes"
     GAP = "gap"
     REWRITTEN = "rewritten"
+    REPEATED = "repeated"
+    NO_ID = "no_id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ KINDS = {
     "lie_gap",
     "lie_other_bytes",
     "lie_rewritten",
+    "lie_repeated",
+    "lie_no_id",
     "vote_alone",
     "steal",
     "spend_twice",
