@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help start test test-external lint types floors fmt check sim bench soak lock clean
+.PHONY: help start test test-external test-soak lint types floors fmt check sim bench soak lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: .venv/dev ## Run all tests on the embedded PostgreSQL
 
 test-external: .venv/dev ## Run the same tests on an external PostgreSQL 15+ (LAMINA_TEST_DSN, else Debian's is started)
 	$(BIN)/python -m tests.external $(PYTEST_ARGS)
+
+test-soak: .venv/dev ## Run the tests that take minutes: failover after failover (LAMINA_KILLS)
+	$(BIN)/python -m pytest -m soak -s
 
 lint: .venv/dev ## Style and lint
 	$(BIN)/ruff format --check .

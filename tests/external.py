@@ -21,13 +21,13 @@ def main() -> int:
     """Find a server, run pytest against it, return its exit code."""
     if os.environ.get("LAMINA_TEST_DSN"):
         return _pytest(os.environ["LAMINA_TEST_DSN"])
-    binaries = _debian_binaries()
+    binaries = debian_binaries()
     if binaries is None:
         print(
             "no external PostgreSQL: set LAMINA_TEST_DSN, or install Debian's postgresql; nothing was tested"
         )
         return 0
-    with _cluster(binaries) as dsn:
+    with debian_cluster(binaries) as dsn:
         return _pytest(dsn)
 
 
@@ -37,13 +37,14 @@ def _pytest(dsn: str) -> int:
     return subprocess.run(command, env={**os.environ, "LAMINA_TEST_DSN": dsn}, check=False).returncode
 
 
-def _debian_binaries() -> Path | None:
+def debian_binaries() -> Path | None:
+    """Programs of a Debian PostgreSQL that is new enough, if there is one."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     return next((path for path in found if int(path.parent.name) >= 15), None)
 
 
 @contextmanager
-def _cluster(binaries: Path) -> Iterator[str]:
+def debian_cluster(binaries: Path) -> Iterator[str]:
     """A cluster on a UNIX socket, as the postgres account when we are root."""
     directory = Path(tempfile.mkdtemp(prefix="lamina-external-"))
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None

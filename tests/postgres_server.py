@@ -110,7 +110,7 @@ class ExternalServer:
         self._binaries = executable_binaries(self._account)
         self._cluster = directory / "external"
         self._log = directory / "external.log"
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.dsn = f"postgresql://lamina:{quote(password, safe='')}@127.0.0.1:{self._port}/postgres"
         self._initialise(password)
@@ -198,7 +198,8 @@ def _serves(dsn: str) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -25,12 +25,15 @@ READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088)
 
 
-def free_port_offset() -> int:
+def free_port_offset(first: int = 0) -> int:
     """An offset at which every default port is free now; spread by process so that parallel runs differ.
 
     All below 32768, where Linux begins to take ports for outgoing connections.
+
+    Args:
+        first: differs between platforms that are made before any of them is started.
     """
-    for attempt in range(200):
+    for attempt in range(first, first + 200):
         offset = 10_000 + (os.getpid() * 37 + attempt * 101) % 12_000
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
             return offset
@@ -76,13 +79,19 @@ class RunningPlatform:
     """`lamina up` on a data directory, started, killed and started again as a test wants."""
 
     def __init__(
-        self, data_dir: Path, *, environment: dict[str, str] | None = None, args: Sequence[str] = ()
+        self,
+        data_dir: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        args: Sequence[str] = (),
+        offset_from: int = 0,
+        verb: Sequence[str] = ("up",),
     ) -> None:
         self.data_dir = data_dir
-        self.offset = free_port_offset()
+        self.offset = free_port_offset(offset_from)
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self._environment = environment or {}
-        self._args = tuple(args)
+        self._args = (*verb, *args)
         self.process: subprocess.Popen[bytes] | None = None
         server = os.environ.get("LAMINA_TEST_DSN")
         self.dsn = None if server is None else fresh_database(server)
@@ -123,7 +132,7 @@ class RunningPlatform:
         """Start and wait until ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "--log-format", "json", "up", *self._args],
+                [*self.command, "--log-format", "json", *self._args],
                 env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.wait_ready()

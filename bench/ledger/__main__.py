@@ -71,7 +71,7 @@ def _rounds(
             floor_post = whole.measure_posts(floor, below, effort)
             post = whole.measure_posts(platform, above, effort)
             floor_get = whole.measure_floor_reads(floor, effort)
-            get = whole.read(platform, whole.known(above), effort.read_s)
+            get = whole.measure_reads(platform, above, effort)
             floors.append(whole.FloorFigures(floor_post, floor_get))
             wholes.append(whole.measure_rest(platform, above, effort, post, get))
         return floors, wholes, whole.measure_chains(platform, chains, effort)

@@ -92,7 +92,7 @@ def measure(posts: whole.Posts, effort: whole.Effort, stored: int) -> HistoryFig
 
 def _round(target: Target, posts: whole.Posts, effort: whole.Effort) -> whole.WholeFigures:
     post = whole.measure_posts(target, posts, effort)
-    get = whole.read(target, whole.known(posts), effort.read_s)
+    get = whole.measure_reads(target, posts, effort)
     return whole.measure_rest(target, posts, effort, post, get)
 
 

@@ -118,7 +118,7 @@ class Load:
         for request in requests:
             if request.after:
                 self._following.setdefault(request.after, []).append(request)
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._posted: dict[bytes, float] = {}
         self._answer_s: list[float] = []
         self._valid_s: list[float] = []
@@ -141,7 +141,7 @@ class Load:
             for _ in range(job.connections)
         ]
         cpu_s, self._begun, self._is_open = time.process_time(), time.perf_counter(), True
-        self._idle = list(connections)
+        self._idle.extend(connections)
         await (self._run_closed() if job.rate is None else self._run_open(job.rate))
         await self._settle()
         return self._result(time.process_time() - cpu_s)
@@ -160,7 +160,8 @@ class Load:
                 waiting.append((request, self._begun + released / rate))
                 released += 1
             while waiting and self._idle:
-                self._idle.pop().send(*waiting.popleft())
+                # In turn, so that none stays idle until the server closes it.
+                self._idle.popleft().send(*waiting.popleft())
             await asyncio.sleep(TICK_S)
         self._is_open = False
 

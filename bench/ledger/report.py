@@ -35,8 +35,9 @@ def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chain
         "whole, POST to valid": [w.post for w in wholes],
         "floor, bare GET": [f.get for f in floors],
         "whole, GET of a transaction": [w.get for w in wholes],
+        "whole, its first GET": [w.get_first for w in wholes],
     }
-    floor_posts, posts, floor_gets, gets = parts.values()
+    floor_posts, posts, floor_gets, gets, first_gets = parts.values()
     parts["whole, chains of transfers"] = [chains]
     return "".join((
         _table(
@@ -44,6 +45,7 @@ def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chain
             [
                 _compared("POST to valid, a second", floor_posts, posts),
                 _compared("GET of a transaction, a second", floor_gets, gets),
+                _compared("first GET of a transaction, a second", floor_gets, first_gets),
             ],
         ),
         _latencies(wholes, "some tens of outputs"),
@@ -59,6 +61,7 @@ def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
     """The filled store beside the empty one of the same run."""
     empty_posts, posts = [w.post for w in wholes], [w.post for w in figures.rounds]
     empty_gets, gets = [w.get for w in wholes], [w.get for w in figures.rounds]
+    empty_firsts, firsts = [w.get_first for w in wholes], [w.get_first for w in figures.rounds]
     return "".join((
         _table(
             ("", "empty store", f"{figures.stored:,} stored", "ratio"),
@@ -67,6 +70,8 @@ def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
                 _pair("CPU for a POST, microseconds", _server_cpu(empty_posts), _server_cpu(posts)),
                 _pair("GET of a transaction, a second", _rate(empty_gets), _rate(gets)),
                 _pair("CPU for a GET, microseconds", _server_cpu(empty_gets), _server_cpu(gets)),
+                _pair("first GET of a transaction, a second", _rate(empty_firsts), _rate(firsts)),
+                _pair("CPU for a first GET, microseconds", _server_cpu(empty_firsts), _server_cpu(firsts)),
             ],
         ),
         _latencies(figures.rounds, f"about {figures.stored // corpus.SHARED_KEYS:,} outputs"),

@@ -12,10 +12,13 @@ from bench.ledger.load import Latency, Request, get, post
 from bench.ledger.target import Round, Target, run_round
 
 POSTS_PER_S_MAX = 9000
-"""More than a platform on two cores has been seen to take, so that a corpus does not end before its rounds."""
+"""More than a platform on two cores has been seen to take: a corpus must not end before its rounds."""
 WARM_UP = 1000
 WARM_UP_S = 4.0
 READ_CONNECTIONS = 32
+HOT = 2000
+"""Transactions that are asked for again and again, as those are that people look at."""
+COLD_MAX = 100_000
 KNOWN_MAX = 20_000
 TRANSFERS_PER_CHAIN = 4
 
@@ -42,11 +45,12 @@ FULL = Effort(rounds=5, post_s=5, half_s=8, read_s=3, connections=64, chains=150
 
 @dataclass(slots=True)
 class Posts:
-    """A corpus as requests, and how many of them a target has had."""
+    """A corpus as requests: how many of them a target has had, and how many of those may have been read."""
 
     label: str
     requests: Sequence[Request]
     used: int = 0
+    read: int = 0
 
     def take(self, target: Target, most: float, **how: Any) -> Round:  # noqa: ANN401 - arguments of `run_round`
         """A round with the next requests, at most so many."""
@@ -65,11 +69,12 @@ class FloorFigures(msgspec.Struct):
 
 
 class WholeFigures(msgspec.Struct):
-    """One round on the whole."""
+    """One round on the whole; `get` is of what was read before, `get_first` of what never was."""
 
     post: Round
     half: Round
     get: Round
+    get_first: Round
     outputs: Latency
     outputs_shared: Latency
     rss_mib: dict[str, float]
@@ -92,7 +97,9 @@ def measure_floor_reads(target: Target, effort: Effort) -> Round:
     return read(target, [Request(b"", get(floor.BARE_PATH))], effort.read_s)
 
 
-def measure_rest(target: Target, posts: Posts, effort: Effort, post: Round, get: Round) -> WholeFigures:
+def measure_rest(
+    target: Target, posts: Posts, effort: Effort, post: Round, get: tuple[Round, Round]
+) -> WholeFigures:
     """What only a whole has: half of the load it has just been seen to take, and outputs by key."""
     rate = post.load.valid_per_s / 2
     half = posts.take(
@@ -103,7 +110,8 @@ def measure_rest(target: Target, posts: Posts, effort: Effort, post: Round, get:
     return WholeFigures(
         post=post,
         half=half,
-        get=get,
+        get=get[0],
+        get_first=get[1],
         outputs=outputs(target, own, effort.read_s),
         outputs_shared=outputs(target, corpus.shared_keys(), effort.read_s),
         rss_mib=usage.rss_mib(target.roles),
@@ -121,16 +129,24 @@ def warm_up(target: Target, posts: Posts) -> None:
     posts.take(target, WARM_UP, connections=READ_CONNECTIONS, seconds=WARM_UP_S, follow=follow)
 
 
-def known(posts: Posts) -> list[Request]:
-    """Reads of posted transactions in random order."""
-    posted = posts.requests[: posts.used]
-    chosen = random.Random(1).sample(posted, min(KNOWN_MAX, len(posted)))
-    return [Request(b"", get(f"/api/v1/transactions/{request.key.decode()}")) for request in chosen]
+def measure_reads(target: Target, posts: Posts, effort: Effort) -> tuple[Round, Round]:
+    """Reads of transactions that the workers have read before, and of ones that nobody has."""
+    posted = [request.key.decode() for request in posts.requests[posts.read : posts.used]]
+    random.Random(1).shuffle(posted)
+    hot = [_get(tx_id) for tx_id in posted[:HOT]]
+    cold = [_get(tx_id) for tx_id in posted[HOT : HOT + COLD_MAX]]
+    posts.read = posts.used
+    read(target, hot, effort.read_s / 4)
+    return read(target, hot, effort.read_s), read(target, cold, effort.read_s, is_cycled=False)
 
 
-def read(target: Target, wanted: Sequence[Request], seconds: float) -> Round:
+def _get(tx_id: str) -> Request:
+    return Request(b"", get(f"/api/v1/transactions/{tx_id}"))
+
+
+def read(target: Target, wanted: Sequence[Request], seconds: float, *, is_cycled: bool = True) -> Round:
     """Reads at full speed."""
-    return run_round(target, wanted, connections=READ_CONNECTIONS, seconds=seconds, is_cycled=True)
+    return run_round(target, wanted, connections=READ_CONNECTIONS, seconds=seconds, is_cycled=is_cycled)
 
 
 def outputs(target: Target, keys: Sequence[str], seconds: float) -> Latency:

@@ -25,7 +25,7 @@ def pages() -> list[HelpPage]:
 
 
 def test_help_lists_every_command_and_the_exit_codes(pages: list[HelpPage]) -> None:
-    assert {"up", "status", "doctor", "errors", "ledger", "config", "db"} <= set(pages[0].listed)
+    assert {"up", "status", "doctor", "errors", "ledger", "config", "db", "backup"} <= set(pages[0].listed)
     assert "6 verification" in " ".join(pages[0].text.split())
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -53,6 +54,23 @@ class Node:
         self._process.send_signal(signal.SIGTERM)
         out, err = self._process.communicate(timeout=TIMEOUT_S)
         return self._process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"PGSSLMODE": "require"}, "PGSSLMODE=require asks for TLS, which the embedded PostgreSQL has not"),
+        (
+            {"LAMINA_POSTGRES__DSN": "postgresql://lamina@/lamina?host=/run/postgresql&sslmode=require"},
+            "should not ask for TLS on a UNIX socket, nor of the embedded PostgreSQL",
+        ),
+    ],
+)
+def test_tls_is_refused_where_there_is_none(tmp_path: Path, environment: dict[str, str], told: str) -> None:
+    home = Home(tmp_path, {"LAMINA_PORT_OFFSET": str(free_port_offset())})
+    done = home.run("up", **environment)
+    assert (done.returncode, told in done.stderr) == (3, True), done.stderr
+    assert not (home.data_dir / "postgres").exists()
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import Network
-from tests.simulation.shared_log import SharedLog
+from tests.simulation.shared_log import SharedLog, digest
 
-from lamina.services.ledger.consensus.ordered_log import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
@@ -40,6 +41,20 @@ class LogConnection:
 
     async def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         return await self.network.read(self.node, lambda: self.log.read(after_seq, limit))
+
+    async def record_change(self, body: bytes) -> None:
+        raise NotImplementedError("members are given from the beginning")
+
+    async def read_changes(self, after: int) -> Sequence[RecordedChange]:
+        return []
+
+    async def measure(self) -> Extent:
+        return await self.network.read(self.node, lambda: self.log.extent)
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        return await self.network.read(
+            self.node, lambda: [digest(entry) for entry in self.log.read(after_seq, until_seq - after_seq)]
+        )
 
     async def publish_vote(self, vote: Vote) -> None:
         if self._watch is not None:

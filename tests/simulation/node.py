@@ -19,6 +19,8 @@ from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
 from lamina.services.ledger.consensus.reassignment import Reassignment
+from lamina.services.ledger.consensus.roster import Roster
+from lamina.services.ledger.consensus.watch import Watch
 from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
 from lamina.services.ledger.model.membership import Membership
@@ -27,7 +29,7 @@ from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.rules.form import parse_transaction
 
 LIMITS = BuilderLimits(transactions_max=24, bytes_max=20_000)
-FOLLOW_S, DECIDE_S, BUILD_S, REASSIGN_S = 1.0, 1.0, 3.0, 3.0
+FOLLOW_S, DECIDE_S, BUILD_S, REASSIGN_S, WATCH_S = 1.0, 1.0, 3.0, 3.0, 10.0
 STALE_S = 6.0
 AGAIN_S = 0.05
 
@@ -85,7 +87,7 @@ class Node:
         """Begin the log if nobody has, then do what a node does."""
         await self._loop(self._begin, AGAIN_S, once=True)
         follower = Parts.follower(
-            self._log, self.copy, self._key, lambda: self._membership, strict_owners=True, clock=self.clock
+            self._log, self.copy, self._key, Roster(self._membership), strict_owners=True, clock=self.clock
         )
         decider = Parts.decider(self._log, self.copy, lambda: self._membership, assignment)
         builder = Parts.builder(
@@ -117,6 +119,7 @@ class Node:
         self._spawn("follow", self._loop(follow, FOLLOW_S))
         self._spawn("decide", self._loop(decide, DECIDE_S))
         self._spawn("build", self._loop(build_blocks, BUILD_S))
+        self._spawn("watch", self._loop(Watch(self._log, self.copy).step, WATCH_S))
         self._spawn("reassign", self._loop(reassignment.step, REASSIGN_S))
 
     def _spawn(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -11,12 +11,16 @@ from typing import TypeVar
 from tests.simulation.invariants import GENESIS_SEQ, Invariants
 from tests.simulation.kernel import Pause
 from tests.simulation.network import Network
+from tests.simulation.shared_log import digest
 
 from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable
-from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, OpenElection
+from lamina.services.ledger.consensus.ledger_copy import CopyTransaction
 from lamina.services.ledger.errors import LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Head
+from lamina.services.ledger.model.log_outcome import OpenElection
+from lamina.services.ledger.model.membership import Change
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.vote import Vote
@@ -197,6 +201,19 @@ class NodeTransaction:
         await self.pause()
         await self._lock("tip")
         return self._copy.head
+
+    async def read_genesis(self) -> str | None:
+        return self._copy.order[0] if self._copy.order else None
+
+    async def read_change_cursor(self) -> int:
+        return 0
+
+    async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
+        raise NotImplementedError("members are given from the beginning")
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        copy = self._copy
+        return [digest(copy.entries[block_id]) for block_id in copy.order[after_seq:until_seq]]
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:
         await self.pause()

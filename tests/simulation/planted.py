@@ -14,9 +14,10 @@ from lamina.kernel.errors import CommitUnknown, LaminaError
 from lamina.services.ledger.consensus.acceptance import Acceptance
 from lamina.services.ledger.consensus.builder import Builder, Built
 from lamina.services.ledger.consensus.follower import Follower
-from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, OpenElection
+from lamina.services.ledger.consensus.ledger_copy import CopyTransaction
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.model.vote import sign_vote

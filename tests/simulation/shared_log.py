@@ -5,12 +5,13 @@ Every call is one transaction. What no call has acknowledged and no call has see
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, TypeVar
 
-from lamina.services.ledger.consensus.ordered_log import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
 from lamina.services.ledger.model.identifier import is_id
+from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.transaction import Outpoint
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
 
@@ -18,6 +19,11 @@ T = TypeVar("T")
 ATTEMPTS_MAX = 3
 ATTEMPTS_REASON = "BlockAttempts"
 _GONE = object()
+
+
+def digest(entry: Entry) -> Digest:
+    """What must never change about an entry."""
+    return Digest(entry.seq, entry.previous, entry.block_id, sha256(entry.body).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,11 @@ class SharedLog:
     def head(self) -> Head:
         seq = len(self.blocks)
         return Head(seq, self.blocks[seq].block_id if seq else "")
+
+    @property
+    def extent(self) -> Extent:
+        seq = len(self.blocks)
+        return Extent(seq, seq, seq, len(self.votes))
 
     def begin(self, genesis: LedgerBlock) -> bool:
         if self.blocks:

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.postgres_server import drop_database, in_thread, new_database
+from tests.quorum_cluster import QuorumCluster
+from tests.running_platform import open_directory
 
 from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.kernel.storage.migrate import load, migrate
@@ -15,6 +17,20 @@ async def _migrate(dsn: str) -> None:
     database = await Database.connect(PoolOptions(dsn))
     await migrate(database, load(NAME, MIGRATIONS))
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def quorum_cluster() -> Iterator[QuorumCluster]:
+    """A primary and two standbys, for tests that leave them in their roles: `whole_cluster` is what they ask for."""
+    with open_directory() as directory, QuorumCluster(directory).running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def whole_cluster(quorum_cluster: QuorumCluster) -> QuorumCluster:
+    """The shared cluster with every node in place, whatever the test before did."""
+    quorum_cluster.mend()
+    return quorum_cluster
 
 
 @pytest.fixture(scope="session")

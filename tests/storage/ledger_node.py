@@ -11,7 +11,7 @@ from lamina.kernel.clock import SystemClock
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.database import Database
 from lamina.kernel.storage.wakeup import Wakeups
-from lamina.services.ledger.pipeline.accept import Intake
+from lamina.services.ledger.pipeline.accept import Intake, LocalAcceptance
 from lamina.services.ledger.pipeline.block import BlockBuilder
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.pipeline.seal import Seal
@@ -43,7 +43,10 @@ class LedgerNode:
 
     def intake(self, database: Database | None = None) -> Intake:
         """What accepts posted transactions."""
-        return Intake(database or self.database, self.key, self.settings, STATSD)
+        acceptance = LocalAcceptance(
+            database or self.database, self.key, strict_owners=self.settings.strict_owners
+        )
+        return Intake(acceptance, self.settings, STATSD)
 
     async def enqueue(self, documents: Iterable[Document]) -> None:
         """Put transactions into the backlog as if they had been accepted, whatever the chain says of them."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 from tests.cutting_proxy import CuttingProxy, Fault, is_anything, is_commit, is_execution
+from tests.postgres_server import execute, sibling
 
 from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable
 from lamina.kernel.storage.database import Connection, Database, PoolOptions, RowsRefused
@@ -256,6 +257,61 @@ async def test_a_deadlock_ends_with_both_sides_done(empty_dsn: str, plain: async
     await asyncio.gather(lock(1, 2), lock(2, 1))
     assert len(tries) == 3
     await database.close()
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "55P03", "57P03", "08006"])
+async def test_what_may_pass_is_tried_again_but_eight_times_at_most(
+    database: Database, plain: asyncpg.Connection, state: str
+) -> None:
+    """The retry policy of distribution-and-reliability section 4, for statements and for transactions."""
+    await plain.execute("CREATE SEQUENCE tries")
+    await plain.execute(
+        f"CREATE FUNCTION fail(times int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF nextval('tries') <= times THEN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END IF; "
+        f"RETURN times; END $$"
+    )
+    statement = "INSERT INTO notes SELECT fail($1)"
+
+    async def tried() -> int:
+        count = await plain.fetchval("SELECT last_value FROM tries")
+        await plain.execute("ALTER SEQUENCE tries RESTART")
+        return count
+
+    await database.run("test.insert_note", lambda cx: cx.execute(statement, 3))
+    assert await tried() == 4
+    with pytest.raises(DatabaseUnavailable):
+        await database.run("test.insert_note", lambda cx: cx.execute(statement, 100))
+    assert await tried() == 8
+    if state[:2] in {"40", "55"}:  # of the others one statement does not say whether it was before its commit
+        await database.store("test.store_note", statement, 2)
+        assert await tried() == 3
+        with pytest.raises(DatabaseUnavailable):
+            await database.store("test.store_note", statement, 100)
+        assert await tried() == 8
+        assert await notes(plain) == [2, 3]
+    else:
+        with pytest.raises(CommitUnknown):
+            await database.store("test.store_note", statement, 2)
+        assert await tried() == 1
+
+
+async def test_a_write_waits_for_a_server_that_comes_back(
+    database: Database, empty_dsn: str, plain: asyncpg.Connection
+) -> None:
+    name, elsewhere = await plain.fetchval("SELECT current_database()"), sibling(empty_dsn, "postgres")
+    await run_one(database)
+    execute(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await plain.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'lamina' AND datname = current_database()"
+    )
+    await asyncio.sleep(0.05)
+    write = asyncio.ensure_future(database.store("test.store_note", INSERT, 2))
+    await asyncio.sleep(0.05)
+    assert not write.done()
+    execute(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await write
+    assert await notes(plain) == [1, 2]
 
 
 async def test_a_lock_that_is_not_free_is_tried_again(database: Database, plain: asyncpg.Connection) -> None:

@@ -21,7 +21,8 @@ from lamina.services.ledger.errors import ForeignChain
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.pipeline.seal import Seal
 from lamina.services.ledger.settings import LedgerSettings
-from lamina.services.ledger.store import log, rejected, transactions
+from lamina.services.ledger.store import log, transactions
+from lamina.services.ledger.store.rejected import Rejections
 
 OUTPUTS, SPENDERS = 200, 4
 ENQUEUE = "INSERT INTO ledger.backlog (tx_id, body, seal, assignee) VALUES ($1, $2, $3, $4)"
@@ -41,7 +42,7 @@ async def node(database: Database) -> LedgerNode:
 
 async def rejections(database: Database) -> dict[str, str]:
     """Rejected ids and their reasons."""
-    return {entry.tx_id: entry.reason for entry in await rejected.page(database, before=None, limit=10_000)}
+    return {entry.tx_id: entry.reason for entry in await Rejections(database).page(before=None, limit=10_000)}
 
 
 async def valid(database: Database, documents: list[Document]) -> set[str]:
@@ -267,7 +268,7 @@ async def test_pages_of_rejections_leave_none_out(database: Database, node: Ledg
         await node.make_valid([wallet.transfer(source) for _ in range(25)])
     seen: list[str] = []
     before = None
-    while page := await rejected.page(database, before=before, limit=10):
+    while page := await Rejections(database).page(before=before, limit=10):
         seen += [entry.tx_id for entry in page]
         before = page[-1].rejected_at
     assert len(seen) == len(set(seen)) == 3 * 25 - 1

@@ -334,4 +334,4 @@ async def test_another_membership_is_found(chain: Chain) -> None:
 async def test_without_a_membership_the_genesis_block_names_it(chain: Chain) -> None:
     flaws, totals = await verified(chain.dsn, set())
     assert flaws == []
-    assert totals.members == {chain.node.public}
+    assert totals.membership.at(1) == {chain.node.public}

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import jsonschema
 import pytest
@@ -48,8 +48,9 @@ async def routed(data_dir: Path) -> set[Operation]:
     # A name that cannot be looked up, so that no socket is opened for counters either.
     flags = {"platform.data_dir": str(data_dir), "ledger.graphite_host": ".."}
     settings = load((*KERNEL_SECTIONS, LedgerSettings), environ={}, flags=flags)
-    database = Database(asyncpg.create_pool(min_size=0), PoolOptions(dsn=""))
-    part = await service.build(Kernel(settings, database, SystemClock()), "web")
+    database = await Database.connect(PoolOptions("postgresql://nobody@/none?host=/nowhere", is_lazy=True))
+    async with AsyncExitStack() as resources:
+        part = await service.build(Kernel(settings, database, SystemClock(), resources), "web")
     router = next(endpoint.app for endpoint in part.endpoints if endpoint.listener == service.HTTP)
     assert isinstance(router, Router)
     return {(path, method) for path, methods in router.methods().items() for method in methods}

@@ -51,7 +51,7 @@ def admin_token(settings: Settings) -> str:
     return token
 
 
-def admin_app(state: PlatformState, services: Sequence[Service], kernel: Kernel, token: str) -> ASGIApp:
+async def admin_app(state: PlatformState, services: Sequence[Service], kernel: Kernel, token: str) -> ASGIApp:
     """The listener's routes."""
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
 
@@ -80,7 +80,7 @@ def admin_app(state: PlatformState, services: Sequence[Service], kernel: Kernel,
     ):
         router.add(path, {"GET": endpoint})
     for service in services:
-        for path, endpoint in service.admin(kernel).items():
+        for path, endpoint in (await service.admin(kernel)).items():
             router.add(f"/lamina/{service.NAME}/{path}", {"GET": _guarded(endpoint, token)})
     return router
 

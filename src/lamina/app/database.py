@@ -1,14 +1,17 @@
 """The platform's database: an external one by DSN, else the embedded server as our child."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import structlog
 
 from lamina.kernel.clock import Clock
-from lamina.kernel.errors import DatabaseUnavailable, LaminaError
+from lamina.kernel.errors import ConfigurationError, DatabaseUnavailable, LaminaError
+from lamina.kernel.settings.dsn import TLS_MODES
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
+from lamina.kernel.storage.embedded.memory import default_shared_buffers_mb
 from lamina.kernel.storage.embedded.options import EmbeddedOptions
 from lamina.kernel.storage.embedded.server import EmbeddedPostgres
 from lamina.kernel.supervision.budget import RestartBudget
@@ -20,9 +23,14 @@ class PlatformDatabase:
     """Starts what must be started, keeps it running, says where it is."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Choose the database, without starting it.
+
+        Raises:
+            ConfigurationError: the environment asks for TLS, which the embedded server has not.
+        """
         self._clock = clock
         self._external = settings.get(PostgresSettings).dsn
-        self.embedded = None if self._external is not None else EmbeddedPostgres(_options(settings))
+        self.embedded = None if self._external is not None else _embedded(settings)
 
     @property
     def dsn(self) -> str:
@@ -81,11 +89,21 @@ class PlatformDatabase:
                 return
 
 
+def _embedded(settings: Settings) -> EmbeddedPostgres:
+    mode = os.environ.get("PGSSLMODE")
+    if mode in TLS_MODES:
+        raise ConfigurationError(
+            f"PGSSLMODE={mode} asks for TLS, which the embedded PostgreSQL has not",
+            hint="Unset PGSSLMODE, or set postgres.dsn to an external PostgreSQL with TLS",
+        )
+    return EmbeddedPostgres(_options(settings))
+
+
 def _options(settings: Settings) -> EmbeddedOptions:
     postgres = settings.get(PostgresSettings)
     return EmbeddedOptions(
         data_dir=settings.get(PlatformSettings).data_dir,
         run_as=postgres.run_as,
-        shared_buffers_mb=postgres.shared_buffers_mb,
+        shared_buffers_mb=postgres.shared_buffers_mb or default_shared_buffers_mb(),
         max_connections=postgres.max_connections,
     )

@@ -79,10 +79,11 @@ class Platform:
             await self._database.start()
             database = await self._connect()
             stack.push_async_callback(database.close)
-            await self._prepare(database)
+            kernel = Kernel(self._settings, database, self._clock, stack)
+            await self._prepare(kernel)
             self._children = [child for plan in plans for child in self._plan_children(plan, sockets)]
             state = self._state(plans, database)
-            server = self._admin_server(admin_socket, state)
+            server = await self._admin_server(admin_socket, state, kernel)
             await server.start()
             stack.push_async_callback(server.drain, 1.0)
             await self._supervise(state, stop, on_ready)
@@ -93,11 +94,10 @@ class Platform:
         )
         return await Database.connect(options)
 
-    async def _prepare(self, database: Database) -> None:
+    async def _prepare(self, kernel: Kernel) -> None:
         migrations = [m for service in self._services for m in migrate.load(service.NAME, service.MIGRATIONS)]
-        for migration in await migrate.migrate(database, migrations):
+        for migration in await migrate.migrate(kernel.database, migrations):
             _log.info("migrated", service=migration.service, migration=migration.name)
-        kernel = Kernel(self._settings, database, self._clock)
         for service in self._services:
             await service.prepare(kernel)
 
@@ -145,12 +145,13 @@ class Platform:
             started_at=time.time(),
         )
 
-    def _admin_server(self, admin_socket: socket.socket, state: PlatformState) -> HttpServer:
+    async def _admin_server(
+        self, admin_socket: socket.socket, state: PlatformState, kernel: Kernel
+    ) -> HttpServer:
         http = self._settings.get(HttpSettings)
         token = admin_token(self._settings)
-        kernel = Kernel(self._settings, state.database, self._clock)
         app = HttpMiddleware(
-            admin_app(state, self._services, kernel, token),
+            await admin_app(state, self._services, kernel, token),
             request_timeout_s=http.request_timeout_s,
             cors=False,
         )

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
-from lamina.kernel.contracts import ASGIApp, Part, ServicePlan
+from lamina.kernel.contracts import Advanced, ASGIApp, Part, Position, ServicePlan, Verdict
 from lamina.kernel.errors import ConfigurationError
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.schema import Section
@@ -12,15 +12,23 @@ from lamina.kernel.settings.schema import Section
 if TYPE_CHECKING:
     # Commands that only need settings must not declare metrics: see kernel.observability.metrics_directory.
     from lamina.kernel.process import Kernel
+    from lamina.kernel.storage.database import Connection, Database
 
 _PACKAGES = {"ledger": "lamina.services.ledger"}
 
 
 class Service(Protocol):
-    """What a service's `service` module offers."""
+    """What a service's `service` module offers.
+
+    Attributes:
+        NAME: also of its schema in the database.
+        MIGRATIONS: the package of its numbered SQL.
+        KEY_FILES: names of the files in the data directory without which it is not the same node.
+    """
 
     NAME: str
     MIGRATIONS: str
+    KEY_FILES: Sequence[str]
 
     def plan(self, settings: Settings) -> ServicePlan:
         """Addresses and processes."""
@@ -34,8 +42,16 @@ class Service(Protocol):
         """One process's objects."""
         ...
 
-    def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
+    async def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
         """GET endpoints of the admin listener, by their path below `/lamina/<service>/`."""
+        ...
+
+    async def position(self, cx: "Connection") -> Position:
+        """Where its data ends, as this transaction sees it; its schema may be an older one."""
+        ...
+
+    async def verify(self, database: "Database", advanced: Advanced) -> Verdict:
+        """Prove all its data in this database from the data alone: it may be a copy, far from the node."""
         ...
 
 

@@ -60,14 +60,12 @@ async def run(name: str, channel_fd: int) -> None:
     database = await _connect(options, channel, asked)
     if database is None:
         return
-    try:
-        part = await service.build(Kernel(settings, database, SystemClock()), brief["role"])
+    async with contextlib.AsyncExitStack() as resources:
+        resources.callback(channel.close)
+        resources.push_async_callback(database.close)
+        part = await service.build(Kernel(settings, database, SystemClock(), resources), brief["role"])
         sockets = dict(zip(brief["listeners"], brief["sockets"], strict=True))
         await _serve(part, sockets, settings, channel, asked)
-        part.close()
-    finally:
-        await database.close()
-        channel.close()
 
 
 async def _until_asked(channel: Channel, stop: asyncio.Event) -> None:

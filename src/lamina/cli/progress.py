@@ -8,15 +8,15 @@ SECONDS_BETWEEN_MOVES = 0.2
 
 
 class Progress:
-    """Counts towards a known total, on standard error."""
+    """Counts towards a total, where there is one, on standard error."""
 
-    def __init__(self, title: str, unit: str, total: int) -> None:
+    def __init__(self, title: str, unit: str, total: int | None) -> None:
         """Begin.
 
         Args:
             title: what is done, in a word.
             unit: what is counted, in the plural.
-            total: how many there are.
+            total: how many there are; None where nobody knows.
         """
         self._title = title
         self._unit = unit
@@ -40,11 +40,18 @@ class Progress:
     def _write(self, done: int) -> None:
         self._shown = time.monotonic()
         rate = done / max(self._shown - self._begin, 0.001)
-        left_s = (self._total - done) / rate if rate else 0.0
-        percent = 100.0 * done / self._total if self._total else 100.0
-        text = (
-            f"{self._title}  {percent:5.1f} %  {done}/{self._total} {self._unit}  {rate:.0f}/s"
-            f"  ETA {int(left_s) // 60:02d}:{int(left_s) % 60:02d}"
-        )
+        text = f"{self._title}  {self._share(done)} {self._unit}  {rate:.0f}/s{self._left(done, rate)}"
         sys.stderr.write(f"\r{text}\x1b[K" if self._moves else f"{text}\n")
         sys.stderr.flush()
+
+    def _share(self, done: int) -> str:
+        if self._total is None:
+            return str(done)
+        percent = 100.0 * done / self._total if self._total else 100.0
+        return f"{percent:5.1f} %  {done}/{self._total}"
+
+    def _left(self, done: int, rate: float) -> str:
+        if self._total is None:
+            return ""
+        left_s = int((self._total - done) / rate) if rate else 0
+        return f"  ETA {left_s // 60:02d}:{left_s % 60:02d}"

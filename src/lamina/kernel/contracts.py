@@ -4,8 +4,8 @@ A service is described before any process starts (`ServicePlan`) and built once 
 a part of it (`Part`). Nothing here does anything.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lamina.kernel.errors import LaminaError
@@ -73,10 +73,6 @@ class Check:
     run: Callable[[], Awaitable[str | None]]
 
 
-def _nothing() -> None:
-    """Release nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """Everything one process runs of one service."""
@@ -84,4 +80,25 @@ class Part:
     endpoints: Sequence[Endpoint] = ()
     tasks: Sequence[Task] = ()
     checks: Sequence[Check] = ()
-    close: Callable[[], None] = field(default=_nothing)
+
+
+Position = dict[str, int | str]
+"""Where a service's data ends: what a copy must have again, such as the last position and its digest."""
+
+Advanced = Callable[[str, int, int], None]
+"""Told how far work is: what is counted, in the plural; how many are done; how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a service found when it proved its data again.
+
+    Attributes:
+        checked: how many of what were looked at: `{"blocks": 12}`.
+        flaw_count: how many flaws were found.
+        flaws: the first of them, a sentence each.
+    """
+
+    checked: Mapping[str, int]
+    flaw_count: int = 0
+    flaws: Sequence[str] = ()

@@ -75,6 +75,23 @@ class DatabaseUnavailable(DependencyUnreachable):
         return "Run: lamina status"
 
 
+class NoFreeConnection(DatabaseUnavailable):
+    """Every connection is in use, or none could be opened in time."""
+
+
+class QuorumLost(DatabaseUnavailable):
+    """Too few standbys are there: a commit would wait until one is back, so nothing is begun."""
+
+    code = "quorum_lost"
+
+    def default_hint(self) -> str:
+        """Point at the one safe remedy."""
+        return (
+            "Bring a standby back; never cancel what waits for one. "
+            "See docs/how-to/run-on-replicated-postgresql.md"
+        )
+
+
 class CommitUnknown(LaminaError):
     """The connection died while a commit was on its way; the work may or may not be stored.
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from lamina.kernel.settings.load import Settings
 
-PASSWORD_VARIABLE = "PGPASSWORD"  # noqa: S105 - a variable's name
-_SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
-
 
 def shell(context: typer.Context) -> None:
     """Open psql on the database; what follows is passed on to it.
@@ -38,17 +35,17 @@ def _run(settings: "Settings", arguments: list[str]) -> int:
     import asyncio
 
     from lamina.cli.database import OpenDatabase, using_database
-    from lamina.kernel.storage.embedded.account import caller
-    from lamina.kernel.storage.embedded.binaries import executable_binaries
+    from lamina.kernel.settings.dsn import without_password
+    from lamina.kernel.settings.platform import PostgresSettings
+    from lamina.kernel.storage.programs import ClientPrograms, secret_variables
 
-    psql = executable_binaries(caller()) / "psql"
+    programs = ClientPrograms.of(settings.get(PostgresSettings))
 
     async def work(place: OpenDatabase) -> int:
-        address, password = without_password(place.dsn)
-        environment = {**os.environ, "PGAPPNAME": "lamina db shell"}
-        if password is not None:
-            environment[PASSWORD_VARIABLE] = password
-        return await asyncio.to_thread(_psql, [psql, address, *arguments], environment)
+        address, _ = without_password(place.dsn)
+        environment = {**os.environ, **secret_variables(place.dsn), "PGAPPNAME": "lamina db shell"}
+        command = [programs.directory / "psql", address, *arguments]
+        return await asyncio.to_thread(_psql, command, environment)
 
     return using_database(settings, work, command="db shell")
 
@@ -59,20 +56,3 @@ def _psql(command: "list[str | Path]", environment: dict[str, str]) -> int:
 
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - the program of our own wheel
         return process.wait()
-
-
-def without_password(dsn: str) -> tuple[str, str | None]:
-    """A DSN for an argument list, and its password for the environment, which other accounts cannot read.
-
-    A passphrase of a client key has no variable; psql asks for it.
-    """
-    from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
-
-    parts = urlsplit(dsn)
-    user, _, hosts = parts.netloc.rpartition("@")
-    name, colon, written = user.partition(":")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    password = unquote(written) if colon else dict(pairs).get("password")
-    query = urlencode([pair for pair in pairs if pair[0] not in _SECRET_PARAMETERS], quote_via=quote)
-    netloc = f"{name}@{hosts}" if user else hosts
-    return urlunsplit(parts._replace(netloc=netloc, query=query)), password

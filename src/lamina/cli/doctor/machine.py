@@ -23,16 +23,22 @@ def python() -> Finding:
 
 
 def clock() -> Finding:
-    """The clock is synchronised: blocks carry its time (spec/ledger.md 8, item 7)."""
-    state = _clock_state()
+    """The clock is synchronised: blocks and votes carry its time (spec/ledger.md 8, item 7)."""
+    return clock_in(_clock_state())
+
+
+def clock_in(state: int | None) -> Finding:
+    """The finding for an answer of adjtimex(2); None where the kernel did not answer.
+
+    The kernel's state is the host's, so a container cannot mend it. Every NTP client that keeps the clock
+    sets it: chrony with `rtcsync`, systemd-timesyncd, ntpd.
+    """
     if state is None:
-        return Finding(
-            "clock", WARNING, "Whether the clock is synchronised cannot be told", "See: timedatectl"
-        )
+        remedy = "Look on the host: timedatectl, or chronyc tracking"
+        return Finding("clock", WARNING, "Whether the clock is synchronised cannot be told", remedy)
     if state == _TIME_ERROR:
-        return Finding(
-            "clock", WARNING, "The clock is not synchronised", "Run an NTP client: timedatectl set-ntp true"
-        )
+        remedy = "Run an NTP client: timedatectl set-ntp true, or chrony; for a container on its host"
+        return Finding("clock", WARNING, "The clock is not synchronised", remedy)
     return Finding("clock", OK, "The clock is synchronised")
 
 

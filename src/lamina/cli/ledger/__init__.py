@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.ledger import configuration, replicas, running, storage, verification
+from lamina.cli.ledger import configuration, members, replicas, running, storage, verification
+from lamina.cli.ledger.evidence import evidence
 from lamina.cli.ledger.options import LedgerOptions, Level
 from lamina.cli.ledger.rejections import rejected
+from lamina.cli.ledger.republish import republish
 
 ORIGINAL_VERSION = "bigchaindb 1.0.1"
 
@@ -61,6 +63,9 @@ group.command("start")(running.start)
 group.command("serve")(running.serve)
 group.command("verify")(verification.verify)
 group.command("rejected")(rejected)
+group.command("republish")(republish)
+group.command("evidence")(evidence)
+group.add_typer(members.group, name="members")
 group.command("set-shards")(replicas.set_shards)
 group.command("set-replicas")(replicas.set_replicas)
 group.command("add-replicas")(replicas.add_replicas)

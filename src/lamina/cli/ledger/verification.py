@@ -90,7 +90,7 @@ def _document(state: "Verification", report: _Report, membership_from: str, seco
         "blocks": state.blocks,
         "transactions": state.transactions,
         "votes": state.votes,
-        "members": sorted(state.members),
+        "members": sorted(state.membership.at(state.last_seq + 1)),
         "members_from": membership_from,
         "seconds": round(seconds, 3),
         "flaw_count": state.flaws,

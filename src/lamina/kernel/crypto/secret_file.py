@@ -6,16 +6,17 @@ The rules are those of distribution-and-reliability.md section 15. What a file m
 import contextlib
 import errno
 import os
-import secrets
 import shlex
 import stat
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
+from lamina.kernel.crypto import durable_file
 from lamina.kernel.errors import SecretFileError
 
 SECRET_BYTES_MAX = 1 << 20
+SECRET_MODE = 0o600
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 _OTHERS_ALL = stat.S_IRWXG | stat.S_IRWXO
 
@@ -26,9 +27,8 @@ def write_secret(path: Path, content: bytes) -> None:
     Raises:
         SecretFileError: the directory is missing or may not be written.
     """
-    with _staged(path, content) as staged:
-        staged.replace(path)
-        _sync_directory(path.parent)
+    with _worded(path):
+        durable_file.replace(path, content, SECRET_MODE)
 
 
 def create_secret(path: Path, content: bytes) -> bool:
@@ -40,13 +40,8 @@ def create_secret(path: Path, content: bytes) -> bool:
     Raises:
         SecretFileError: the directory is missing or may not be written.
     """
-    with _staged(path, content) as staged:
-        try:
-            os.link(staged, path)  # unlike rename, link refuses to replace
-        except FileExistsError:
-            return False
-        _sync_directory(path.parent)
-        return True
+    with _worded(path):
+        return durable_file.create(path, content, SECRET_MODE)
 
 
 def read_secret(path: Path, *, allow_readable: bool = False) -> bytes:
@@ -83,37 +78,15 @@ def check_secret_file(path: Path, *, allow_readable: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def _staged(path: Path, content: bytes) -> Generator[Path]:
-    """A durable 0600 file beside `path`; gone afterwards unless it was renamed."""
-    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+def _worded(path: Path) -> Generator[None]:
+    """Say what could not be written and what to do about it."""
     try:
-        with open(staged, "xb", opener=_private) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield staged
+        yield
     except OSError as error:
         raise SecretFileError(
-            f"{path} cannot be written: {error.strerror}", hint=_writable_hint(path)
+            f"{path} cannot be written: {error.strerror}",
+            hint=f"Make {path.parent} a directory that this account may write",
         ) from error
-    finally:
-        staged.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def _writable_hint(path: Path) -> str:
-    return f"Make {path.parent} a directory that this account may write"
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

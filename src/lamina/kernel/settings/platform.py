@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.errors import ConfigurationError
-from lamina.kernel.settings.dsn import CheckedDsn
+from lamina.kernel.settings.dsn import CheckedDsn, WriterDsn
 from lamina.kernel.settings.layer import Origin
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.schema import Count, Port, Seconds, Section, setting
@@ -63,7 +63,7 @@ class PostgresSettings(Section):
 
     section: ClassVar[str] = "postgres"
 
-    dsn: CheckedDsn | None = setting(
+    dsn: WriterDsn | None = setting(
         None,
         secret=True,
         doc="External PostgreSQL 15+, several hosts allowed; the embedded one when not set.",
@@ -74,7 +74,16 @@ class PostgresSettings(Section):
     run_as: str | None = setting(
         None, doc="Account that the embedded server runs under when Lamina is started as root."
     )
-    shared_buffers_mb: Count = setting(256, unit="MiB", doc="Page cache of the embedded server.")
+    programs_dir: Path | None = setting(
+        None,
+        doc="Directory of the external server's own client programs, for backups and `lamina db shell`; "
+        "the bundled ones, which speak no TLS, when not set.",
+    )
+    shared_buffers_mb: Count | None = setting(
+        None,
+        unit="MiB",
+        doc="Page cache of the embedded server; an eighth of the memory, 128 to 2048, when not set.",
+    )
     max_connections: Count = setting(100, unit="connections", doc="Limit of the embedded server.")
     pool_connections_max: Count = setting(8, unit="connections", doc="Most connections one process opens.")
     connect_timeout_s: Seconds = setting(5.0, unit="s", doc="How long to try one connection.")

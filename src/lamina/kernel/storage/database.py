@@ -1,14 +1,12 @@
-"""Pools and named transactions over one PostgreSQL.
+"""Pools and named transactions over one PostgreSQL, which may be a primary and its standbys.
 
 A transaction ends in one of three ways: committed, rolled back, or unknown (`CommitUnknown`), when the
-connection died while COMMIT was on its way. Unknown is never retried; the caller re-reads by key
-(distribution-and-reliability D6). No driver timeout ever cancels a commit (same document, 10.4).
+connection died while COMMIT was on its way. Unknown is never retried; the caller re-reads by key with
+`confirm` (distribution-and-reliability D6). No driver timeout ever cancels a commit (same document, 10.4).
 """
 
 import asyncio
 import contextlib
-import random
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -17,9 +15,17 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError, NoFreeConnection, QuorumLost
+from lamina.kernel.settings.dsn import Place
 from lamina.kernel.settings.platform import PostgresSettings
-from lamina.kernel.storage.metrics import TRANSACTION_OUTCOMES, TRANSACTION_SECONDS
+from lamina.kernel.storage import quorum
+from lamina.kernel.storage.hosts import Hosts, Session
+from lamina.kernel.storage.metrics import (
+    REPLICATION_WAITS_CANCELLED,
+    TRANSACTION_OUTCOMES,
+    TRANSACTION_SECONDS,
+)
+from lamina.kernel.storage.patience import ANSWER_S, Patience
 
 T = TypeVar("T")
 Connection = PoolConnectionProxy
@@ -27,11 +33,7 @@ Record = asyncpg.Record
 
 _log = structlog.get_logger("lamina.storage")
 
-# Retry policy of distribution-and-reliability section 4: whole transactions, before COMMIT was sent.
-RETRY_MAX = 8
-ANSWER_S = 4.0  # retries together, and the wait for a commit: a write must have its 503 within 5 s (13.6)
-RETRY_DELAY_MIN_S = 0.01
-RETRY_DELAY_MAX_S = 1.0
+COMMIT_WAIT_MIN_S = 1.0  # a commit gets this much however long the tries before it took
 _RETRYABLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -50,8 +52,8 @@ _LOST = (
     OSError,
     TimeoutError,
 )
+_FINAL = (NoFreeConnection, QuorumLost)  # waiting was part of it, or is of no use
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-_SYNC_WAIT_CANCELLED = "canceling wait for synchronous replication"
 
 
 class RowsRefused(LaminaError):
@@ -62,7 +64,10 @@ class RowsRefused(LaminaError):
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """How one process connects: sizes in connections, times in seconds."""
+    """How one process connects: sizes in connections, times in seconds.
+
+    A lazy pool opens although nothing answers at the DSN yet.
+    """
 
     dsn: str
     connections_max: int = 8
@@ -70,13 +75,17 @@ class PoolOptions:
     acquire_timeout_s: float = 4.0
     statement_timeout_s: float = 30.0
     application: str = "lamina"
+    is_lazy: bool = False
 
     @classmethod
-    def of(cls, settings: PostgresSettings, dsn: str, *, application: str) -> "PoolOptions":
+    def of(
+        cls, settings: PostgresSettings, dsn: str, *, application: str, is_lazy: bool = False
+    ) -> "PoolOptions":
         """The pool of one process, as configured."""
         return cls(
             dsn=dsn,
             connections_max=settings.pool_connections_max,
+            is_lazy=is_lazy,
             connect_timeout_s=settings.connect_timeout_s,
             acquire_timeout_s=settings.acquire_timeout_s,
             statement_timeout_s=settings.statement_timeout_s,
@@ -84,24 +93,14 @@ class PoolOptions:
         )
 
 
-class _Session(asyncpg.Connection):
-    """A connection whose release costs no round trip.
-
-    asyncpg resets session state on release; Lamina never changes session state outside `SET LOCAL`
-    (distribution-and-reliability section 4), so there is nothing to reset.
-    """
-
-    def get_reset_query(self) -> str:
-        """Reset nothing."""
-        return ""
-
-
 class Database:
     """A pool of connections and the transactions made on it."""
 
-    def __init__(self, pool: asyncpg.Pool, options: PoolOptions) -> None:
+    def __init__(self, pool: asyncpg.Pool, hosts: Hosts, options: PoolOptions) -> None:
         self._pool = pool
+        self._hosts = hosts
         self._options = options
+        self._quorum_lost: str | None = None
 
     @classmethod
     async def connect(cls, options: PoolOptions) -> "Database":
@@ -110,23 +109,29 @@ class Database:
         Raises:
             DatabaseUnavailable: nothing answers at the DSN, or it refuses us.
         """
+        hosts = Hosts(options.dsn)
+        pool: Any = asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
+            options.dsn,
+            min_size=0,  # else the driver tries again behind our back, and logs each failure with its trace
+            max_size=options.connections_max,
+            timeout=options.connect_timeout_s,
+            max_inactive_connection_lifetime=300,
+            connection_class=Session,
+            connect=hosts.connect,
+            server_settings={
+                "application_name": options.application,
+                # The server's own timeout: unlike a driver's it never cuts a commit short (section 10.4).
+                "statement_timeout": str(round(options.statement_timeout_s * 1000)),
+            },
+        )
         try:
-            pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType] - asyncpg is untyped here
-                options.dsn,
-                min_size=1,
-                max_size=options.connections_max,
-                timeout=options.connect_timeout_s,
-                max_inactive_connection_lifetime=300,
-                connection_class=_Session,
-                server_settings={
-                    "application_name": options.application,
-                    # The server's own timeout: unlike a driver's it never cuts a commit short (section 10.4).
-                    "statement_timeout": str(round(options.statement_timeout_s * 1000)),
-                },
-            )
+            await pool
+            if not options.is_lazy:
+                await pool.release(await pool.acquire(timeout=options.connect_timeout_s))
         except (*_LOST, asyncpg.PostgresError) as failure:
+            pool.terminate()
             raise unavailable(failure) from failure
-        return cls(pool, options)
+        return cls(pool, hosts, options)
 
     async def close(self) -> None:
         """Close every connection; work in progress is given a moment, then cut."""
@@ -136,12 +141,25 @@ class Database:
             self._pool.terminate()
 
     async def check(self) -> str | None:
-        """A readiness check: None when the database answers."""
+        """A readiness check: None when the database answers and commits can be replicated as they must be.
+
+        What it finds holds for writes until the next call: while the quorum is lost they are refused before
+        anything is sent, for each one sent would occupy a connection of the server until a standby is back.
+        """
         try:
-            await self._attempt("lamina.check", lambda cx: cx.fetchval("SELECT 1"), timeout_s=ANSWER_S)
+            row = await self._attempt("lamina.check", self._look, timeout_s=ANSWER_S)
         except DatabaseUnavailable as failure:
             return failure.detail
-        return None
+        self._quorum_lost = quorum.lost(row)
+        return None if self._quorum_lost is None else f"degraded: quorum lost: {self._quorum_lost}"
+
+    async def _look(self, connection: Connection) -> Record:
+        """Ask the server how it is; one that no longer takes writes is left."""
+        row = await connection.fetchrow(quorum.LOOK)
+        assert row is not None, "a SELECT without FROM has one row"
+        if row["is_read_only"]:
+            raise asyncpg.ReadOnlySQLTransactionError("this server no longer takes writes")
+        return row
 
     async def fetch(
         self, name: str, query: str, *values: object, timeout_s: float | None = None
@@ -170,17 +188,34 @@ class Database:
     async def store(self, name: str, query: str, *values: object) -> Sequence[Record]:
         """Run one writing statement as a transaction of its own (one round trip).
 
+        A statement that may find everything stored already selects `quorum.DURABLE` too: a commit that wrote
+        nothing says nothing about what others wrote.
+
         Raises:
             CommitUnknown: the connection died after the statement was sent.
             RowsRefused: a value was refused; nothing is stored.
-            DatabaseUnavailable: no connection could be had; nothing was sent.
+            DatabaseUnavailable: after the retry policy is exhausted; nothing is stored.
         """
-        with TRANSACTION_SECONDS.labels(name).time():
-            connection = await self._acquire()
+        patience = Patience()
+        while True:
             try:
-                return await self._commit(connection, name, lambda: connection.fetch(query, *values))
-            finally:
-                await self._release(connection)
+                with TRANSACTION_SECONDS.labels(name).time():
+                    return await self._store(name, patience, query, values)
+            except DatabaseUnavailable as failure:
+                if patience.is_exhausted or isinstance(failure, _FINAL):
+                    raise
+            await patience.pause()
+
+    async def _store(
+        self, name: str, patience: Patience, query: str, values: Sequence[object]
+    ) -> Sequence[Record]:
+        self._refuse_without_quorum()
+        connection = await self._acquire()
+        try:
+            wait_s = max(COMMIT_WAIT_MIN_S, patience.left_s)
+            return await self._commit(connection, name, lambda: connection.fetch(query, *values), wait_s)
+        finally:
+            await self._release(connection)
 
     async def run(self, name: str, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work` in one transaction, again from the start when the database asks for that.
@@ -190,15 +225,33 @@ class Database:
             RowsRefused: a value was refused; nothing is stored.
             DatabaseUnavailable: after the retry policy is exhausted.
         """
-        patience = _Patience()
+        patience = Patience()
         while True:
             try:
                 async with self.transaction(name) as cx:
                     return await work(cx)
-            except DatabaseUnavailable:
-                if patience.is_exhausted:
+            except DatabaseUnavailable as failure:
+                if patience.is_exhausted or isinstance(failure, _FINAL):
                     raise
             await patience.pause()
+
+    async def confirm(self, name: str, query: str, *values: object) -> Sequence[Record]:
+        """Read what a commit of unknown outcome may have stored; what is found can no longer be lost.
+
+        A row may be visible and yet on no standby: when the wait for one was cancelled, or the server started
+        again meanwhile. So this commits a record of its own after reading, and waits for that.
+
+        Raises:
+            CommitUnknown: the rows, if any, may still be lost.
+            DatabaseUnavailable: after the retry policy is exhausted; nothing is known.
+        """
+
+        async def work(cx: Connection) -> Sequence[Record]:
+            rows = await cx.fetch(query, *values)
+            await cx.execute(f"SELECT {quorum.DURABLE}")
+            return rows
+
+        return await self.run(name, work)
 
     @contextlib.asynccontextmanager
     async def transaction(self, name: str) -> AsyncGenerator[Connection]:
@@ -207,6 +260,7 @@ class Database:
         Raises:
             CommitUnknown, RowsRefused, DatabaseUnavailable: as `run`, without its retries.
         """
+        self._refuse_without_quorum()
         with TRANSACTION_SECONDS.labels(name).time():
             connection = await self._acquire()
             try:
@@ -218,10 +272,10 @@ class Database:
                     with contextlib.suppress(*_LOST, asyncpg.PostgresError):
                         await transaction.rollback()
                     raise
-                await self._commit(connection, name, transaction.commit)
+                await self._commit(connection, name, transaction.commit, ANSWER_S)
             except (*_RETRYABLE, *_LOST) as failure:
                 TRANSACTION_OUTCOMES.labels(name, "rolled_back").inc()
-                _leave_stale_primary(connection, failure)
+                self._leave_stale_primary(connection, failure)
                 raise unavailable(failure) from failure
             except _REFUSED as failure:
                 TRANSACTION_OUTCOMES.labels(name, "refused").inc()
@@ -258,6 +312,8 @@ class Database:
         try:
             pool: Any = self._pool  # asyncpg leaves the types of its pool open
             acquired = await pool.acquire(timeout=self._options.acquire_timeout_s)
+        except TimeoutError as failure:
+            raise NoFreeConnection from failure
         except (*_LOST, asyncpg.PostgresError) as failure:
             raise unavailable(failure) from failure
         return cast("Connection", acquired)
@@ -271,13 +327,13 @@ class Database:
     async def _attempt(
         self, name: str, read: Callable[[Connection], Awaitable[T]], *, timeout_s: float | None = None
     ) -> T:
-        patience = _Patience()
+        patience = Patience()
         while True:
             try:
                 with TRANSACTION_SECONDS.labels(name).time():
                     return await self._read(read, timeout_s or self._options.statement_timeout_s)
-            except DatabaseUnavailable:
-                if patience.is_exhausted:
+            except DatabaseUnavailable as failure:
+                if patience.is_exhausted or isinstance(failure, _FINAL):
                     raise
             except (*_RETRYABLE, *_LOST) as failure:
                 if patience.is_exhausted:
@@ -289,24 +345,39 @@ class Database:
         try:
             async with asyncio.timeout(timeout_s):
                 return await read(connection)
-        except (TimeoutError, asyncio.CancelledError):
+        except TimeoutError:
+            await self._suspect(connection)
             cut(connection)  # a server that hangs would not answer a cancel request either
+            raise
+        except asyncio.CancelledError:
+            cut(connection)
+            raise
+        except asyncpg.ReadOnlySQLTransactionError as failure:
+            self._leave_stale_primary(connection, failure)
             raise
         finally:
             await self._release(connection)
 
-    async def _commit(self, connection: Connection, name: str, commit: Callable[[], Awaitable[T]]) -> T:
+    def _refuse_without_quorum(self) -> None:
+        if self._quorum_lost is not None:
+            raise QuorumLost(f"The quorum is lost: {self._quorum_lost}. Nothing was stored.")
+
+    async def _commit(
+        self, connection: Connection, name: str, commit: Callable[[], Awaitable[T]], wait_s: float
+    ) -> T:
         """Send the commit and wait; on deadline close the socket: a cancel request would make it a lie."""
-        notices: list[str] = []
+        cancelled: list[object] = []
 
         def noticed(_connection: object, message: object) -> None:
-            notices.append(str(message))
+            if quorum.is_cancelled_wait(message):
+                cancelled.append(message)
 
         connection.add_log_listener(noticed)
         sent = asyncio.ensure_future(commit())
         try:
-            done, _ = await asyncio.wait({sent}, timeout=ANSWER_S)
+            done, _ = await asyncio.wait({sent}, timeout=wait_s)
             if not done:
+                await self._suspect(connection)
                 raise TimeoutError
             result = sent.result()
         except (*_LOST, asyncio.CancelledError) as failure:
@@ -318,18 +389,31 @@ class Database:
                 raise
             raise CommitUnknown(transaction=name) from failure
         except _RETRYABLE as failure:
-            _leave_stale_primary(connection, failure)
+            self._leave_stale_primary(connection, failure)
             raise unavailable(failure) from failure
         except _REFUSED as failure:
             raise RowsRefused(str(failure)) from failure
         finally:
             with contextlib.suppress(asyncpg.InterfaceError):
                 connection.remove_log_listener(noticed)
-        if any(_SYNC_WAIT_CANCELLED in notice for notice in notices):
+        if cancelled:
             TRANSACTION_OUTCOMES.labels(name, "unknown").inc()
+            REPLICATION_WAITS_CANCELLED.labels(name).inc()
+            _log.error("somebody cancelled a commit's wait for a standby; it may be lost", transaction=name)
             raise CommitUnknown("The wait for replication was cancelled.", transaction=name)
         TRANSACTION_OUTCOMES.labels(name, "committed").inc()
         return result
+
+    async def _suspect(self, connection: Connection) -> None:
+        """A question was left unanswered: the next go over new connections, to another host if one will."""
+        self._hosts.suspect(_place(connection))
+        await self._pool.expire_connections()
+
+    def _leave_stale_primary(self, connection: Connection, failure: BaseException) -> None:
+        """After a failover the next connection finds the new primary (distribution-and-reliability 4)."""
+        if isinstance(failure, asyncpg.ReadOnlySQLTransactionError):
+            self._hosts.leave(_place(connection))
+            cut(connection)
 
 
 def cut(connection: Connection) -> None:
@@ -338,10 +422,9 @@ def cut(connection: Connection) -> None:
         connection.terminate()
 
 
-def _leave_stale_primary(connection: Connection, failure: BaseException) -> None:
-    """After a failover the next connection finds the new primary (distribution-and-reliability section 4)."""
-    if isinstance(failure, asyncpg.ReadOnlySQLTransactionError):
-        cut(connection)
+def _place(connection: Connection) -> Place | None:
+    """The host a connection leads to, where the DSN has several."""
+    return getattr(connection, "place", None)
 
 
 async def copy_rows(
@@ -358,20 +441,3 @@ def unavailable(failure: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The database does not answer: {type(failure).__name__}: {failure}".rstrip(": ")
     )
-
-
-class _Patience:
-    """The retry budget of one call: at most 8 tries in 4 s, full jitter between 10 ms and 1 s."""
-
-    def __init__(self) -> None:
-        self._tries = 0
-        self._deadline = time.monotonic() + ANSWER_S
-
-    @property
-    def is_exhausted(self) -> bool:
-        return self._tries >= RETRY_MAX - 1 or time.monotonic() >= self._deadline
-
-    async def pause(self) -> None:
-        ceiling = min(RETRY_DELAY_MAX_S, RETRY_DELAY_MIN_S * 2**self._tries)
-        self._tries += 1
-        await asyncio.sleep(random.uniform(0, ceiling))  # noqa: S311 - jitter, not a secret

@@ -13,6 +13,11 @@ TRANSACTION_OUTCOMES = Counter(
     "Writing transactions by outcome: committed, rolled_back, refused, unknown",
     ["transaction", "outcome"],
 )
+REPLICATION_WAITS_CANCELLED = Counter(
+    "lamina_storage_replication_waits_cancelled_total",
+    "Commits whose wait for a standby somebody cancelled: answered as done, lost with the primary",
+    ["transaction"],
+)
 BATCH_ITEMS = Histogram(
     "lamina_storage_batch_items",
     "Requests that shared one batch",

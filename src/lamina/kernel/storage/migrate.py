@@ -69,6 +69,15 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A step that a database has had, as it recorded it."""
+
+    number: int
+    name: str
+    digest: str
+
+
 def load(service: str, package: str) -> list[Migration]:
     """Read a service's migrations from its package, in order, numbered 1, 2, 3 without a gap."""
     found: list[Migration] = []
@@ -91,6 +100,18 @@ async def recorded(database: Database) -> dict[tuple[str, int], str]:
         "lamina.read_migrations", "SELECT service, number, name FROM lamina.migrations"
     )
     return {(row["service"], row["number"]): row["name"] for row in rows}
+
+
+async def history(cx: Connection) -> dict[str, list[Applied]]:
+    """What a database has had, by service, as this transaction sees it; nothing is written."""
+    if not await cx.fetchval("SELECT to_regclass('lamina.migrations') IS NOT NULL"):
+        return {}
+    found: dict[str, list[Applied]] = {}
+    for row in await cx.fetch(
+        "SELECT service, number, name, digest FROM lamina.migrations ORDER BY service, number"
+    ):
+        found.setdefault(row["service"], []).append(Applied(row["number"], row["name"], row["digest"]))
+    return found
 
 
 async def forget(cx: Connection, service: str) -> None:

@@ -175,11 +175,15 @@ class KeypairNotFoundException(LaminaError):
         return "Run: lamina ledger configure, or set ledger.keypair_public and ledger.keypair_private"
 
 
-class FederationNotSupported(LaminaError):
-    """This version runs a ledger of one node; `ledger.keyring` must be empty."""
+class FederationWithoutLog(LaminaError):
+    """A keyring names other nodes, and there is no log to share with them."""
 
-    code = "ledger_federation_not_supported"
+    code = "ledger_federation_without_log"
     exit_code = 3
+
+    def default_hint(self) -> str:
+        """Name the two settings that belong together."""
+        return "Set ledger.log_dsn to the PostgreSQL all nodes share, or empty ledger.keyring"
 
 
 class ForeignChain(LaminaError):

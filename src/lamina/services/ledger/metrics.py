@@ -9,6 +9,14 @@ REFUSED = Counter(
 REJECTED = Counter(
     "lamina_ledger_transactions_rejected_total", "Accepted transactions that were rejected later", ["reason"]
 )
+CONTRADICTIONS = Counter(
+    "lamina_ledger_equivocation_total", "Votes by which a node contradicts another vote of its own"
+)
+HALTED = Gauge(
+    "lamina_ledger_halted",
+    "1 while an integrity alarm keeps this node from voting",
+    multiprocess_mode="livemax",
+)
 BLOCKS = Counter("lamina_ledger_blocks_total", "Blocks that became valid")
 BLOCK_TRANSACTIONS = Histogram(
     "lamina_ledger_block_transactions",

@@ -25,22 +25,30 @@ from lamina.services.ledger.api.blocks import GetBlock, ListBlocks
 from lamina.services.ledger.api.failure import render_error
 from lamina.services.ledger.api.outputs import ListOutputs
 from lamina.services.ledger.api.rejected import ListRejected
-from lamina.services.ledger.api.root import get_api_v1, get_root
+from lamina.services.ledger.api.root import GetRoot, get_api_v1
 from lamina.services.ledger.api.statuses import GetStatus
 from lamina.services.ledger.api.transactions import GetTransaction, ListTransactions, PostTransaction
 from lamina.services.ledger.api.votes import ListVotes
-from lamina.services.ledger.errors import FederationNotSupported
+from lamina.services.ledger.commands.proof import verify
+from lamina.services.ledger.errors import FederationWithoutLog
 from lamina.services.ledger.feeds import ValidTransactions
-from lamina.services.ledger.node import load_node
+from lamina.services.ledger.node import KEY_FILE, load_node
 from lamina.services.ledger.pipeline import gauges, retention
-from lamina.services.ledger.pipeline.accept import Intake
+from lamina.services.ledger.pipeline.accept import Intake, LocalAcceptance
 from lamina.services.ledger.pipeline.block import BlockBuilder
+from lamina.services.ledger.pipeline.federation import FederationMember
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
 from lamina.services.ledger.store import backlog, decisions
+from lamina.services.ledger.store.position import position
+from lamina.services.ledger.store.rejected import Rejections
 from lamina.services.ledger.store.schema import MIGRATIONS, NAME
 
-__all__ = ["MIGRATIONS", "NAME", "admin", "build", "plan", "prepare"]
+__all__ = [
+    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "verify",
+]  # fmt: skip
+
+KEY_FILES = (KEY_FILE,)
 
 HTTP = "ledger.http"
 STREAM = "ledger.stream"
@@ -68,50 +76,86 @@ async def prepare(kernel: Kernel) -> None:
     """Check what must hold before any process starts, and begin the chain if nobody has.
 
     Raises:
-        FederationNotSupported: the keyring names other nodes.
+        FederationWithoutLog: the keyring names other nodes, and there is no log to share with them.
         FormatError: this build would hash other bytes than the ledger's.
         ForeignChain, KeypairNotFoundException: see there.
     """
     canonical_json.self_test()
-    if kernel.settings.get(LedgerSettings).keyring:
-        raise FederationNotSupported
-    await ensure_genesis(kernel.database, load_node(kernel.settings), kernel.clock)
+    node, ledger = load_node(kernel.settings), kernel.settings.get(LedgerSettings)
+    if ledger.log_dsn is not None:
+        await (await FederationMember.open(kernel, node)).prepare()
+    elif ledger.keyring:
+        raise FederationWithoutLog
+    else:
+        await ensure_genesis(kernel.database, node, kernel.clock)
 
 
 async def build(kernel: Kernel, role: str) -> Part:
     """The objects of one process."""
-    node = load_node(kernel.settings)
-    ledger = kernel.settings.get(LedgerSettings)
+    node, ledger = load_node(kernel.settings), kernel.settings.get(LedgerSettings)
     statsd = Statsd(ledger.graphite_host)
-    if role == "pipeline":
-        return _pipeline(kernel, node, ledger, statsd)
-    return _web(kernel, node, ledger, statsd)
+    kernel.resources.callback(statsd.close)
+    member = None
+    if ledger.log_dsn is not None:
+        member = await FederationMember.open(kernel, node)
+        await member.load_roster()
+    if role == "web":
+        return _web(kernel, node, member, statsd)
+    if member is not None:
+        return _federation(kernel, member, statsd)
+    return _solo(kernel, node, statsd)
 
 
-def _pipeline(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) -> Part:
+def _solo(kernel: Kernel, node: KeyPair, statsd: Statsd) -> Part:
+    """The process of a node on its own that builds blocks and decides them."""
+    ledger, rejections = kernel.settings.get(LedgerSettings), Rejections(kernel.database)
     wakeups = Wakeups(kernel.database, (backlog.CHANNEL,))
     builder = BlockBuilder(kernel.database, wakeups, node, ledger, clock=kernel.clock, statsd=statsd)
     return Part(
         tasks=(
             Task("ledger.wakeups", wakeups.run),
             Task("ledger.blocks", builder.run),
-            Task("ledger.gauges", lambda: gauges.run(kernel.database)),
-            Task("ledger.retention", lambda: retention.run(kernel.database, ledger)),
+            Task(
+                "ledger.gauges", lambda: gauges.run(lambda: backlog.count(kernel.database), rejections.count)
+            ),
+            Task("ledger.retention", lambda: retention.run(rejections, ledger)),
         ),
         checks=(Check("database", kernel.database.check),),
-        close=statsd.close,
     )
 
 
-def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) -> Part:
-    http = kernel.settings.get(HttpSettings)
+def _federation(kernel: Kernel, member: FederationMember, statsd: Statsd) -> Part:
+    """The process of a federation's node that builds, follows, votes and counts."""
+    ledger, rounds = kernel.settings.get(LedgerSettings), member.rounds(statsd)
+    return Part(
+        tasks=(
+            *rounds.tasks,
+            Task("ledger.gauges", lambda: gauges.run(member.log.count_waiting, member.rejections.count)),
+            Task("ledger.retention", lambda: retention.run(member.rejections, ledger)),
+        ),
+        checks=(
+            Check("database", kernel.database.check),
+            member.check_log(),
+            Check("integrity", rounds.alarm.check),
+        ),
+    )
+
+
+def _web(kernel: Kernel, node: KeyPair, member: FederationMember | None, statsd: Statsd) -> Part:
+    http, ledger = kernel.settings.get(HttpSettings), kernel.settings.get(LedgerSettings)
     wakeups = Wakeups(kernel.database, (decisions.CHANNEL,))
-    intake = Intake(kernel.database, node, ledger, statsd)
+    acceptor = (
+        LocalAcceptance(kernel.database, node, strict_owners=ledger.strict_owners)
+        if member is None
+        else member.acceptance()
+    )
+    intake = Intake(acceptor, ledger, statsd)
     one = GetTransaction(kernel.database, ledger)
     feed = ValidTransactions(kernel.database, wakeups, ledger, queue_events_max=http.ws_queue_events_max)
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
     streams = stream_url(kernel.settings)
-    router.add("/", {"GET": get_root(node.public, ledger.keyring, streams)})
+    keyring = (lambda: ledger.keyring) if member is None else member.keyring
+    router.add("/", {"GET": GetRoot(node.public, keyring, streams)})
     router.add("/api/v1", {"GET": get_api_v1(streams)})
     router.add(
         "/api/v1/transactions",
@@ -119,7 +163,8 @@ def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) 
     )
     router.add("/api/v1/transactions/{id}", {"GET": one})
     router.add("/api/v1/outputs", {"GET": ListOutputs(kernel.database, ledger)})
-    router.add("/api/v1/statuses", {"GET": GetStatus(kernel.database, ledger)})
+    shared = None if member is None else member.log.find_status
+    router.add("/api/v1/statuses", {"GET": GetStatus(kernel.database, ledger, shared)})
     router.add("/api/v1/assets", {"GET": SearchAssets(kernel.database, ledger)})
     router.add("/api/v1/blocks", {"GET": ListBlocks(kernel.database, ledger)})
     router.add("/api/v1/blocks/{id}", {"GET": GetBlock(kernel.database)})
@@ -134,15 +179,18 @@ def _web(kernel: Kernel, node: KeyPair, ledger: LedgerSettings, statsd: Statsd) 
             Task("ledger.accept", intake.run),
             Task("ledger.read", one.run),
             Task("ledger.stream", feed.run),
+            *(() if member is None else (Task("ledger.roster", member.keep_roster),)),
         ),
-        checks=(Check("database", kernel.database.check),),
-        close=statsd.close,
+        checks=(Check("database", kernel.database.check), *(() if member is None else (member.check_log(),))),
     )
 
 
-def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
+async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     """What operators may ask: the recorded ends of transactions that were accepted and then refused."""
-    return {"rejected": ListRejected(kernel.database)}
+    if kernel.settings.get(LedgerSettings).log_dsn is None:
+        return {"rejected": ListRejected(Rejections(kernel.database))}
+    member = await FederationMember.open(kernel, load_node(kernel.settings))
+    return {"rejected": ListRejected(member.rejections)}
 
 
 def _stream(feed: ValidTransactions) -> ASGIApp:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.errors import ConfigurationError
+from lamina.kernel.settings.dsn import WriterDsn
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import shifted
 from lamina.kernel.settings.schema import Count, Port, Section, setting
@@ -37,6 +38,11 @@ class LedgerSettings(Section):
         legacy=("BIGCHAINDB_KEYRING",),
         legacy_path="keyring",
     )
+    log_dsn: WriterDsn | None = setting(
+        None,
+        secret=True,
+        doc="PostgreSQL with the log that the nodes of a federation share; none for a node on its own.",
+    )
     bind: str = setting(
         "localhost:9984",
         doc="Address of the HTTP API, host:port.",
@@ -58,15 +64,19 @@ class LedgerSettings(Section):
     )
     ws_host: str = setting(
         "localhost",
-        doc="Host of the event stream, listened on and advertised.",
+        doc="Host of the event stream, advertised, and listened on unless ws_bind says otherwise.",
         legacy=("BIGCHAINDB_WSSERVER_HOST",),
         legacy_path="wsserver.host",
     )
     ws_port: Port = setting(
         9985,
-        doc="Port of the event stream, listened on and advertised.",
+        doc="Port of the event stream, advertised, and listened on unless ws_bind says otherwise.",
         legacy=("BIGCHAINDB_WSSERVER_PORT",),
         legacy_path="wsserver.port",
+    )
+    ws_bind: str | None = setting(
+        None,
+        doc="Where the event stream listens when a proxy stands at ws_host and ws_port, host:port.",
     )
     graphite_host: str = setting(
         "localhost",
@@ -131,34 +141,42 @@ class LedgerSettings(Section):
 SETTINGS = LedgerSettings
 
 
-def split_bind(settings: LedgerSettings) -> tuple[str, int]:
-    """The HTTP API's host and port.
+def split_bind(bind: str, key: str) -> tuple[str, int]:
+    """Host and port of an address to listen on.
+
+    Args:
+        bind: host:port; an IPv6 address in brackets.
+        key: the setting it stands in.
 
     Raises:
-        ConfigurationError: `ledger.bind` is not host:port.
+        ConfigurationError: it is not host:port.
     """
-    host, colon, port = settings.bind.rpartition(":")
+    host, colon, port = bind.rpartition(":")
     if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ConfigurationError(
-            f"ledger.bind is not host:port: {settings.bind!r}", hint="Write it as localhost:9984"
-        )
+        raise ConfigurationError(f"{key} is not host:port: {bind!r}", hint="Write it as localhost:9984")
     return host.strip("[]"), int(port)
 
 
 def http_address(settings: Settings) -> tuple[str, int]:
     """Where the HTTP API listens, the platform's port offset included."""
-    host, port = split_bind(settings.get(LedgerSettings))
+    host, port = split_bind(settings.get(LedgerSettings).bind, "ledger.bind")
     return host, shifted(port, settings, origin=settings.origin("ledger", "bind"))
 
 
 def stream_address(settings: Settings) -> tuple[str, int]:
-    """Where the event stream listens, the platform's port offset included."""
-    ledger = settings.get(LedgerSettings)
-    return ledger.ws_host, shifted(ledger.ws_port, settings, origin=settings.origin("ledger", "ws_port"))
+    """Where the event stream listens."""
+    bind = settings.get(LedgerSettings).ws_bind
+    return _advertised(settings) if bind is None else split_bind(bind, "ledger.ws_bind")
 
 
 def stream_url(settings: Settings) -> str:
     """The URL of the event stream that the API advertises (spec/ledger.md 3.2)."""
-    host, port = stream_address(settings)
+    host, port = _advertised(settings)
     shown = f"[{host}]" if ":" in host else host
     return f"{settings.get(LedgerSettings).ws_scheme}://{shown}:{port}/api/v1/streams/valid_transactions"
+
+
+def _advertised(settings: Settings) -> tuple[str, int]:
+    """Where clients find the event stream, the platform's port offset included."""
+    ledger = settings.get(LedgerSettings)
+    return ledger.ws_host, shifted(ledger.ws_port, settings, origin=settings.origin("ledger", "ws_port"))

@@ -46,7 +46,7 @@ def run(
         cwd="/",
         env=_environment(),
         umask=0o077,
-        preexec_fn=_follow_parent(signal.SIGTERM, enter),
+        preexec_fn=follow_parent(signal.SIGTERM, enter),
         **account.identity,
     )
 
@@ -74,7 +74,7 @@ def spawn(argv: Sequence[str | Path], account: Account, *, output: int) -> "subp
         env=_environment(),
         umask=0o077,
         start_new_session=True,
-        preexec_fn=_follow_parent(signal.SIGINT, None),  # noqa: PLW1509 -- must come after the uid change
+        preexec_fn=follow_parent(signal.SIGINT, None),  # noqa: PLW1509 -- must come after the uid change
         **account.identity,
     )
 
@@ -85,8 +85,15 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", **kept}
 
 
-def _follow_parent(death_signal: signal.Signals, enter: Path | None) -> Callable[[], None]:
-    """A hook between fork and exec; it runs after the uid change, which would clear the death signal."""
+def follow_parent(death_signal: signal.Signals, enter: Path | None) -> Callable[[], None]:
+    """Make a hook between fork and exec: the child gets `death_signal` when the thread that forks it ends.
+
+    It runs after the uid change, which would clear the death signal.
+
+    Args:
+        death_signal: what the child is sent.
+        enter: a directory to enter first.
+    """
     parent_pid = os.getpid()
     number = int(death_signal)
 

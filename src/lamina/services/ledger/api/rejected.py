@@ -3,12 +3,11 @@
 from datetime import datetime
 
 from lamina.kernel.contracts import Receive, Scope, Send
-from lamina.kernel.storage.database import Database
 from lamina.kernel.web.params import ParameterError
 from lamina.kernel.web.respond import json_response
 from lamina.services.ledger import render
 from lamina.services.ledger.api.query import Query
-from lamina.services.ledger.store import rejected
+from lamina.services.ledger.store.rejected import Rejections
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
@@ -18,14 +17,14 @@ QUERY_BYTES_MAX = 1024
 class ListRejected:
     """Accepted transactions that did not become valid, newest first."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, rejections: Rejections) -> None:
+        self._rejections = rejections
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with a page; `before` is the `rejected_at` of the last row of the page before it."""
         asked = Query(scope, QUERY_BYTES_MAX)
         asked.only("before", "limit")
-        page = await rejected.page(self._database, before=_before(asked), limit=_limit(asked))
+        page = await self._rejections.page(before=_before(asked), limit=_limit(asked))
         await json_response(send, 200, render.rejections(page))
 
 

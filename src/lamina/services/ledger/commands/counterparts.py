@@ -24,9 +24,14 @@ def lamina_values(original: OriginalConfiguration, *, with_log_defaults: bool = 
         with_log_defaults: also log where the original did when nobody said otherwise (spec/ledger.md 6.2).
 
     Raises:
-        ConfigurationError: a log level is not one.
+        ConfigurationError: a log level is not one, or TLS is asked of the embedded server, which has none.
     """
     values: dict[str, object] = {}
+    if original.backend == "embedded" and original.database.get("ssl"):
+        raise ConfigurationError(
+            "database.ssl is true, but the embedded PostgreSQL has no TLS",
+            hint="Set database.ssl to false, or database.backend to postgres",
+        )
     if original.backend == "postgres":
         values["postgres.dsn"] = dsn(original.database)
     timeout_ms = original.given.get("database", {}).get("connection_timeout")

@@ -4,9 +4,9 @@ A 202 is answered only after the backlog has it. What is accepted here may still
 builds the block; that ends in the recorded rejections (distribution-and-reliability 6.7).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.ledger_copy import LedgerCopy
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
@@ -16,6 +16,8 @@ from lamina.services.ledger.model.waiting import Rivals, Submission
 from lamina.services.ledger.rules import spend
 from lamina.services.ledger.rules.facts import Facts
 from lamina.services.ledger.rules.spend import ChainView
+
+NO_OBJECTIONS: Mapping[str, LaminaError] = {}
 
 
 class Acceptance:
@@ -37,8 +39,14 @@ class Acceptance:
         self._assignment = assignment
         self._strict_owners = strict_owners
 
-    async def accept(self, batch: Sequence[Transaction]) -> list[LaminaError | None]:
+    async def accept(
+        self, batch: Sequence[Transaction], objections: Mapping[str, LaminaError] = NO_OBJECTIONS
+    ) -> list[LaminaError | None]:
         """Check and store transactions whose form is right.
+
+        Args:
+            batch: what was posted.
+            objections: by id, what else speaks against one that the chain's rules let pass.
 
         Returns:
             For each None where it is durable, else why it is not or may not be.
@@ -49,7 +57,7 @@ class Acceptance:
         facts = await self._copy.run("ledger.read_facts", lambda cx: cx.read_facts(batch))
         rivals = await self._find_rivals(batch)
         claimed: dict[Outpoint, str] = {}
-        refusals = [self._refusal(tx, facts, rivals, claimed) for tx in batch]
+        refusals = [self._refusal(tx, facts, rivals, claimed) or objections.get(tx.id) for tx in batch]
         accepted = [tx for tx, refusal in zip(batch, refusals, strict=True) if refusal is None]
         unknown = await self._submit(accepted, facts)
         return [
@@ -93,6 +101,13 @@ class Acceptance:
         try:
             await self._log.submit(submissions)
         except CommitUnknown as unknown:
-            present = await self._log.find_accepted([tx.id for tx in accepted])
+            present = await self._find_accepted([tx.id for tx in accepted])
             return {tx.id: unknown for tx in accepted if tx.id not in present}
         return {}
+
+    async def _find_accepted(self, tx_ids: Sequence[str]) -> set[str]:
+        """Which of them are stored after all, as far as the log can be asked."""
+        try:
+            return await self._log.find_accepted(tx_ids)
+        except (CommitUnknown, DatabaseUnavailable):
+            return set()

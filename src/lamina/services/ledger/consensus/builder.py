@@ -15,7 +15,7 @@ from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
-from lamina.services.ledger.consensus.ordered_log import Appended, Conflict, OrderedLog
+from lamina.services.ledger.consensus.ordered_log import OrderedLog
 from lamina.services.ledger.errors import (
     InputDoesNotExist,
     InvalidHash,
@@ -23,6 +23,7 @@ from lamina.services.ledger.errors import (
     ValidationError,
 )
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
+from lamina.services.ledger.model.log_outcome import Appended, Conflict
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Outpoint, Transaction

@@ -1,4 +1,4 @@
-"""Collects published votes, ends elections, lets invalid blocks' transactions go (spec/ledger.md 5.4, 5.5)."""
+"""Collects published votes, ends elections, lets go of invalid blocks (spec/ledger.md 5.4, 5.5)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ import structlog
 from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.election import Decided, decide, read_document
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
-from lamina.services.ledger.consensus.ordered_log import OrderedLog, PublishedVote
+from lamina.services.ledger.consensus.ordered_log import OrderedLog
 from lamina.services.ledger.errors import InvalidSignature, ValidationError
 from lamina.services.ledger.model.entry import Entry
+from lamina.services.ledger.model.log_outcome import PublishedVote
 from lamina.services.ledger.model.membership import Membership
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Release

@@ -4,7 +4,7 @@ The vote is durable together with the copied block before anybody is told of it;
 bytes are published again and nothing is ever signed twice for one place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -14,16 +14,19 @@ from lamina.kernel.clock import Clock
 from lamina.services.ledger.consensus.election import decide
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
-from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict
+from lamina.services.ledger.consensus.roster import Roster
+from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict, ValidationError
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
 from lamina.services.ledger.model.identifier import is_id
-from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.membership import Change
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import Vote, sign_vote
 from lamina.services.ledger.rules import block as rules
 from lamina.services.ledger.rules import judgement
 from lamina.services.ledger.rules.facts import is_any_open
+from lamina.services.ledger.rules.membership import open_change
 
 _log = structlog.get_logger("lamina.ledger.follower")
 
@@ -39,7 +42,7 @@ class Follower:
         log: OrderedLog,
         copy: LedgerCopy,
         node: KeyPair,
-        membership: Callable[[], Membership],
+        roster: Roster,
         *,
         strict_owners: bool,
         clock: Clock,
@@ -50,14 +53,14 @@ class Follower:
             log: what all nodes share.
             copy: what this node has made of it.
             node: whose votes these are; a node that is no member at a position copies without voting.
-            membership: who the members are, as known now.
+            roster: who the members are; it learns what the log says of that.
             strict_owners: as in `rules.spend.check`; the same on every node.
             clock: for the time written into votes.
         """
         self._log = log
         self._copy = copy
         self._node = node
-        self._membership = membership
+        self._roster = roster
         self._strict_owners = strict_owners
         self._clock = clock
 
@@ -75,12 +78,42 @@ class Follower:
         await self._publish()
         head = await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())
         copied = 0
-        for entry in await self._log.read(head.seq, PAGE_BLOCKS):
+        # The first block comes alone: changes of the membership name it.
+        entries = await self._log.read(head.seq, PAGE_BLOCKS if head.seq else 1)
+        if head.seq:
+            # After the blocks: whatever was recorded before one of them is seen now.
+            await self._learn()
+        for entry in entries:
             if not await self._copy.run("ledger.copy_block", partial(self._follow, entry)):
                 break
             copied += 1
             await self._publish()
         return copied
+
+    async def _learn(self) -> None:
+        """Read the changes of the membership that were recorded since."""
+        cursor = await self._copy.run("ledger.read_change_cursor", lambda cx: cx.read_change_cursor())
+        for recorded in await self._log.read_changes(cursor):
+            change = await self._copy.run("ledger.add_change", partial(self._admit, recorded))
+            if change is not None:
+                self._roster.learn(change)
+
+    async def _admit(self, recorded: RecordedChange, cx: CopyTransaction) -> Change | None:
+        head, genesis = await cx.lock_tip(), await cx.read_genesis()
+        change = None
+        try:
+            change = open_change(
+                recorded.body, self._roster(), genesis=genesis or "", recorded_seq=recorded.recorded_seq
+            )
+        except ValidationError as refusal:
+            _log.warning("a change of the membership does not stand", reason=refusal.detail)
+        if change is not None and change.from_seq <= head.seq:
+            raise LedgerConflict(
+                f"A change of the members from {change.from_seq} on was put in after block {head.seq}.",
+                seq=change.from_seq,
+            )
+        await cx.add_change(recorded, change)
+        return change
 
     async def _follow(self, entry: Entry, cx: CopyTransaction) -> bool:
         """Copy, judge and vote on one entry in one transaction; False where its turn has not come."""
@@ -97,12 +130,12 @@ class Follower:
             await cx.add_doubted(entry)
         if entry.seq > judgement.GENESIS_SEQ:
             await self._vote(cx, entry, head, is_valid=isinstance(verdict, LedgerBlock))
-            await decide(cx, entry.block_id, self._membership())
+            await decide(cx, entry.block_id, self._roster())
         return True
 
     async def _judge(self, cx: CopyTransaction, entry: Entry) -> LedgerBlock | str | None:
         """The block where it is right, the reason where it is not, None where it is too early to say."""
-        members = self._membership().at(entry.seq)
+        members = self._roster().at(entry.seq)
         try:
             block = judgement.open_entry(entry, members)
             facts = await cx.read_facts(block.transactions)
@@ -118,7 +151,7 @@ class Follower:
         return block
 
     async def _vote(self, cx: CopyTransaction, entry: Entry, head: Head, *, is_valid: bool) -> None:
-        if self._node.public not in self._membership().at(entry.seq):
+        if self._node.public not in self._roster().at(entry.seq):
             return
         vote = sign_vote(
             self._node,

@@ -6,11 +6,13 @@ copy stands, so that doing it again is safe.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Head
+from lamina.services.ledger.model.log_outcome import OpenElection
+from lamina.services.ledger.model.membership import Change
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.transaction import Transaction
 from lamina.services.ledger.model.vote import Vote
@@ -19,20 +21,27 @@ from lamina.services.ledger.rules.facts import Facts
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenElection:
-    """A copied block without a decision: its place, the votes known, and what this node thinks of it."""
-
-    seq: int
-    is_doubted: bool
-    votes: Sequence[bytes]
-
-
 class CopyTransaction(Protocol):
     """Reads and writes that become durable together."""
 
     async def lock_tip(self) -> Head:
         """Where the copy ends; nobody else moves it until the transaction ends."""
+        ...
+
+    async def read_genesis(self) -> str | None:
+        """Id of the first block; None where nothing is copied yet."""
+        ...
+
+    async def read_change_cursor(self) -> int:
+        """The position of the last recorded change that was looked at."""
+        ...
+
+    async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
+        """Keep a change that stands, or (None) that one was looked at and does not."""
+        ...
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What was copied at positions in a range, without the blocks' bytes."""
         ...
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:

@@ -5,42 +5,15 @@ It is trusted for order and liveness, never for truth: whoever reads it judges w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """The block stands at this position."""
-
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Nothing was appended: these transactions, or outputs they spend, are in another live block."""
-
-    tx_ids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class TooLate:
-    """Nothing was appended: the log has grown past the position the block's voters are right for."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedVote:
-    """A vote as somebody published it; nothing of it is believed."""
-
-    position: int
-    block_id: str
-    body: bytes
 
 
 class OrderedLog(Protocol):
@@ -65,6 +38,22 @@ class OrderedLog(Protocol):
 
     async def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         """Blocks after a position in order; having shown position k it never shows a new block below k."""
+        ...
+
+    async def record_change(self, body: bytes) -> None:
+        """Record a change of the membership beside the log's end; recording it again changes nothing."""
+        ...
+
+    async def read_changes(self, after: int) -> Sequence[RecordedChange]:
+        """Recorded changes in order; all recorded before a block that `read` has shown are there."""
+        ...
+
+    async def measure(self) -> Extent:
+        """How much the log holds, at one moment."""
+        ...
+
+    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+        """What stands at positions in a range, without the blocks' bytes."""
         ...
 
     async def publish_vote(self, vote: Vote) -> None:

@@ -11,6 +11,24 @@ class Head(NamedTuple):
     tip: str
 
 
+class Digest(NamedTuple):
+    """What must never change about a place in a log; `sha256` is that of the block's bytes."""
+
+    seq: int
+    previous: str
+    block_id: str
+    sha256: bytes
+
+
+class Extent(NamedTuple):
+    """How much a log holds, at one moment: blocks, the last position, what its head says, the last vote's."""
+
+    blocks: int
+    last_seq: int
+    head_seq: int
+    last_vote: int
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A block as a log holds it: nothing of it is believed until it has been judged."""

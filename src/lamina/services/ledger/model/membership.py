@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+MEMBERS_MAX = 16
 ADD = "add"
 REMOVE = "remove"
 
@@ -27,6 +28,10 @@ class Membership:
     def of(cls, genesis: Iterable[str], changes: Iterable[Change] = ()) -> "Membership":
         """A membership; changes in whatever order."""
         return cls(frozenset(genesis), sorted(changes, key=lambda change: change.from_seq))
+
+    def with_change(self, change: Change) -> "Membership":
+        """The membership once one more change is decided."""
+        return Membership.of(self.genesis, (*self.changes, change))
 
     def at(self, seq: int) -> frozenset[str]:
         """Public keys of the members who create and vote on the block at a position."""

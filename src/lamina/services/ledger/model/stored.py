@@ -54,7 +54,11 @@ class DecisionRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredBlock:
-    """One row of the log with everything that was derived from it, save owners and words."""
+    """One row of the log with everything that was derived from it, save owners and words.
+
+    `is_doubted` marks a block of a federation that this node voted down: nothing is derived from it but its
+    place in the index.
+    """
 
     seq: int
     previous: str
@@ -64,6 +68,7 @@ class StoredBlock:
     claims: Sequence[ClaimRow]
     votes: Sequence[VoteRow]
     decision: DecisionRow | None
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

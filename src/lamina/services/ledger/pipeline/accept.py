@@ -1,19 +1,19 @@
-"""From a posted document to a durable backlog row: validation, then one write for many requests.
+"""From a posted document to a durable row: form, then one check and one write for many requests.
 
-A 202 is answered only after the row is committed. Of two rivals for one output that arrive together, the
-first is accepted and the second refused; rivals that slip past each other meet in the block builder.
+A 202 is answered only after the row is committed. What is written where is the acceptance's business: this
+node's own backlog (`LocalAcceptance`), or the backlog a federation shares (`consensus.acceptance`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from lamina.formats.signatures import KeyPair
-from lamina.kernel.errors import CommitUnknown, LaminaError
+from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable, LaminaError
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
-from lamina.services.ledger.errors import DoubleSpend
+from lamina.services.ledger.errors import DoubleSpend, ValidationError
 from lamina.services.ledger.metrics import ACCEPTED
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.pipeline.seal import Seal
@@ -28,19 +28,27 @@ ANSWER_MAX_S = 4.8
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A transaction of the right form with the document it came from."""
+    """A transaction of the right form, and what speaks against it apart from the chain."""
 
     transaction: Transaction
-    document: dict[str, Any]
+    objection: LaminaError | None
+
+
+class Acceptor(Protocol):
+    """Checks posted transactions against the chain and makes them durable."""
+
+    async def accept(
+        self, batch: Sequence[Transaction], objections: Mapping[str, LaminaError]
+    ) -> list[LaminaError | None]:
+        """For each None where it is durable, else why it is not or may not be."""
+        ...
 
 
 class Intake:
     """Accepts transactions for this node."""
 
-    def __init__(self, database: Database, node: KeyPair, settings: LedgerSettings, statsd: Statsd) -> None:
-        self._database = database
-        self._node = node
-        self._seal = Seal(node)
+    def __init__(self, acceptor: Acceptor, settings: LedgerSettings, statsd: Statsd) -> None:
+        self._acceptor = acceptor
         self._settings = settings
         self._statsd = statsd
         self._batches = Batcher[Posted, None](
@@ -67,16 +75,52 @@ class Intake:
         """
         transaction = parse_transaction(document)
         assert isinstance(document, dict), "the schema admits objects only"
-        posted = Posted(transaction, document)  # pyright: ignore[reportUnknownArgumentType]
-        await self._batches.submit(posted)
+        objection = self._objection(document)  # pyright: ignore[reportUnknownArgumentType]
+        await self._batches.submit(Posted(transaction, objection))
         return transaction
 
+    def _objection(self, document: dict[str, object]) -> LaminaError | None:
+        """The key-name rule, whose turn comes after the chain's (spec/ledger.md 2, step f)."""
+        try:
+            if self._settings.strict_key_names:
+                check_key_names(document)
+        except ValidationError as refusal:
+            return refusal
+        return None
+
     async def _accept(self, batch: Sequence[Posted]) -> Sequence[LaminaError | None]:
-        """Check and store a batch; one answer per item."""
-        refusals = await self._check(batch)
+        objections = {item.transaction.id: item.objection for item in batch if item.objection is not None}
+        refusals = await self._acceptor.accept([item.transaction for item in batch], objections)
+        accepted = refusals.count(None)
+        if accepted:
+            ACCEPTED.inc(accepted)
+            self._statsd.count("web.tx.post", accepted)
+        return refusals
+
+
+class LocalAcceptance:
+    """Accepts into this node's own backlog; implements `Acceptor`.
+
+    Of two rivals for one output that arrive together, the first is accepted and the second refused; rivals
+    that slip past each other meet in the block builder.
+    """
+
+    def __init__(self, database: Database, node: KeyPair, *, strict_owners: bool) -> None:
+        self._database = database
+        self._node = node
+        self._seal = Seal(node)
+        self._strict_owners = strict_owners
+
+    async def accept(
+        self, batch: Sequence[Transaction], objections: Mapping[str, LaminaError]
+    ) -> list[LaminaError | None]:
+        """Check and store a batch; one answer per transaction."""
+        view = await chain.view_at_post(self._database, batch)
+        claimed: dict[Outpoint, str] = {}
+        refusals = [self._refusal(tx, view, claimed) or objections.get(tx.id) for tx in batch]
         sealed = {
-            item.transaction.id: (item.transaction, self._seal.of(item.transaction.body))
-            for item, refusal in zip(batch, refusals, strict=True)
+            tx.id: (tx, self._seal.of(tx.body))
+            for tx, refusal in zip(batch, refusals, strict=True)
             if refusal is None
         }
         if not sealed:
@@ -84,30 +128,26 @@ class Intake:
         try:
             await backlog.insert(self._database, list(sealed.values()), self._node.public)
         except CommitUnknown as unknown:
-            present = await backlog.find_present(self._database, list(sealed))
-            missing = unknown if len(present) < len(sealed) else None
+            present = await self._find_present(list(sealed))
             return [
-                refusal or (None if item.transaction.id in present else missing)
-                for item, refusal in zip(batch, refusals, strict=True)
+                refusal or (None if tx.id in present else unknown)
+                for tx, refusal in zip(batch, refusals, strict=True)
             ]
-        ACCEPTED.inc(len(sealed))
-        self._statsd.count("web.tx.post", len(sealed))
         return refusals
 
-    async def _check(self, batch: Sequence[Posted]) -> list[LaminaError | None]:
-        view = await chain.view_at_post(self._database, [item.transaction for item in batch])
-        claimed: dict[Outpoint, str] = {}
-        return [self._refusal(item, view, claimed) for item in batch]
+    async def _find_present(self, tx_ids: Sequence[str]) -> set[str]:
+        """Which of them are stored after all, as far as the database can be asked."""
+        try:
+            return await backlog.find_present(self._database, tx_ids)
+        except (CommitUnknown, DatabaseUnavailable):
+            return set()
 
     def _refusal(
-        self, item: Posted, view: spend.ChainView, claimed: dict[Outpoint, str]
+        self, tx: Transaction, view: spend.ChainView, claimed: dict[Outpoint, str]
     ) -> LaminaError | None:
-        """Why an item cannot be accepted, if so; its outputs count as claimed for the rest of the batch."""
-        tx = item.transaction
+        """Why one cannot be accepted, if so; its outputs count as claimed for the rest of the batch."""
         try:
-            spend.check(tx, view, strict_owners=self._settings.strict_owners)
-            if self._settings.strict_key_names:
-                check_key_names(item.document)
+            spend.check(tx, view, strict_owners=self._strict_owners)
             for wanted in tx.spends:
                 if claimed.setdefault(wanted, tx.id) != tx.id:
                     raise DoubleSpend(f"input `{wanted.tx_id}` was already spent")

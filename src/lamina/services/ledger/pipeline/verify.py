@@ -16,14 +16,18 @@ from lamina.formats.errors import FormatError
 from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.errors import ValidationError
+from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.status import Status
 from lamina.services.ledger.model.stored import Flaw, OwnerRow, StoredBlock
 from lamina.services.ledger.model.transaction import CREATE, GENESIS, Outpoint, Transaction
 from lamina.services.ledger.rules import evidence, spend
 from lamina.services.ledger.rules.evidence import GENESIS_SEQ, OpenedBlock
 from lamina.services.ledger.rules.form import parse_body, parse_transaction
+from lamina.services.ledger.rules.membership import open_change
 from lamina.services.ledger.rules.words import asset_vector
 from lamina.services.ledger.store import audit
+from lamina.services.ledger.store import membership as membership_store
 from lamina.services.ledger.store.audit import Ends
 from lamina.services.ledger.store.log import owned
 
@@ -42,13 +46,13 @@ class Verification:
         seq: the last position looked at.
         blocks, transactions, votes: how many were looked at.
         flaws: how many flaws were reported.
-        members: the public keys every block's voters must be.
+        membership: whose public keys every block's voters must be, by position.
     """
 
     first_seq: int
     last_seq: int
     seq: int
-    members: AbstractSet[str]
+    membership: Membership
     blocks: int = 0
     transactions: int = 0
     votes: int = 0
@@ -89,7 +93,7 @@ class Verifier:
 
         Args:
             database: the reader.
-            members: public keys of the membership; those of the genesis block's voters when empty.
+            members: public keys of the configuration; the genesis block's voters count when empty.
             found: told every flaw.
             advanced: told after every page of blocks.
         """
@@ -106,7 +110,9 @@ class Verifier:
         """
         ends = await audit.read_ends(self._database)
         last_seq = max(ends.seq, ends.last_seq)
-        state = Verification(first_seq, last_seq, first_seq - 1, await self._membership())
+        membership, flaws = await self._membership()
+        state = Verification(first_seq, last_seq, first_seq - 1, membership)
+        self._tell(state, flaws)
         trail = await self._pick_up(first_seq)
         while await self._verify_page(state, trail):
             self._advanced(state)
@@ -114,15 +120,35 @@ class Verifier:
         self._tell(state, await self._sweep(state, trail))
         return state
 
-    async def _membership(self) -> AbstractSet[str]:
-        if self._members:
-            return self._members
+    async def _membership(self) -> tuple[Membership, list[Flaw]]:
+        """The members at every position: those of the beginning, and the changes that prove themselves."""
         async with self._database.transaction("ledger.read_genesis") as cx:
             page = await audit.read_page(cx, 0, GENESIS_SEQ, blocks_max=1, bytes_max=PAGE_BYTES)
+        membership, flaws = Membership.of(self._members_at_first(page)), list[Flaw]()
+        for recorded, kept in await membership_store.read_recorded(self._database):
+            try:
+                change = open_change(
+                    recorded.body,
+                    membership,
+                    genesis=page[0].block_id if page else "",
+                    recorded_seq=recorded.recorded_seq,
+                )
+            except ValidationError as broken:
+                flaws.append(_membership_flaw(recorded, broken.detail))
+                continue
+            if change != kept:
+                flaws.append(_membership_flaw(recorded, f"it says {change}, the row says {kept}"))
+            membership = membership.with_change(change)
+        return membership, flaws
+
+    def _members_at_first(self, page: Sequence[StoredBlock]) -> AbstractSet[str]:
+        """The configured ones; a node that joined later configures itself beside those of the beginning."""
         try:
-            return set(evidence.open_block(page[0].body).voters) if page else set()
+            voters = set(evidence.open_block(page[0].body).voters) if page else set[str]()
         except FormatError:
-            return set()
+            voters = set[str]()
+        joined_later = len(self._members - voters) == 1 and voters < self._members
+        return voters if joined_later or not self._members else self._members
 
     async def _pick_up(self, first_seq: int) -> _Trail:
         """What stands before the first position, believed as it is."""
@@ -142,7 +168,7 @@ class Verifier:
             )
             for stored in page:
                 await self._verify_block(cx, stored, state, trail)
-        for voter in state.members:
+        for voter in state.membership.at(state.last_seq):
             # Who lags behind may vote on these blocks before the next page is read.
             if trail.last_votes.get(voter) != trail.previous:
                 trail.last_votes[voter] = None
@@ -156,10 +182,11 @@ class Verifier:
         try:
             opened = evidence.open_block(stored.body)
         except FormatError as error:
-            self._tell(state, [Flaw("block_form", stored.seq, stored.block_id, str(error))])
+            if not stored.is_doubted:
+                self._tell(state, [Flaw("block_form", stored.seq, stored.block_id, str(error))])
         else:
             await self._verify_content(cx, stored, opened, state, trail)
-        self._tell(state, evidence.check_election(stored, state.members))
+        self._tell(state, evidence.check_election(stored, state.membership.at(stored.seq)))
         trail.previous = stored.block_id
         trail.last_votes |= {vote.voter: stored.block_id for vote in stored.votes}
         state.seq = stored.seq
@@ -170,11 +197,14 @@ class Verifier:
         self, cx: Connection, stored: StoredBlock, opened: OpenedBlock, state: Verification, trail: _Trail
     ) -> None:
         state.transactions += len(opened.bodies)
+        if stored.is_doubted:
+            self._tell(state, evidence.check_doubted(stored))
+            return
         transactions, flaws = evidence.read_transactions(stored, opened)
         self._tell(state, evidence.check_form(stored, opened))
         if evidence.recorded_status(stored) is not Status.INVALID:
             self._tell(state, flaws)
-            self._tell(state, evidence.check_seal(stored, opened, state.members))
+            self._tell(state, evidence.check_seal(stored, opened, state.membership.at(stored.seq)))
             await self._verify_transactions(cx, stored, transactions, state)
         if len(transactions) < len(opened.bodies):
             return  # what cannot be read implies no rows
@@ -313,6 +343,10 @@ def _check_ends(ends: Ends, state: Verification) -> Iterator[Flaw]:
     if state.seq < state.last_seq and state.first_seq <= state.last_seq:
         text = f"positions {state.seq + 1} to {state.last_seq} are missing"
         yield Flaw("log_gap", state.seq + 1, "log", text)
+
+
+def _membership_flaw(recorded: RecordedChange, text: str) -> Flaw:
+    return Flaw("membership", None, f"change {recorded.position}", text)
 
 
 def _check_genesis_signature(tx: Transaction) -> None:

@@ -235,6 +235,18 @@ def _documents(votes: Iterable[VoteRow]) -> list[Mapping[str, Any]]:
     return documents
 
 
+def check_doubted(stored: StoredBlock) -> Iterator[Flaw]:
+    """A block this node voted down is not valid, and only its place in the index is derived from it."""
+    if recorded_status(stored) is Status.VALID:
+        yield Flaw(
+            "election", stored.seq, stored.block_id, "this node found it wrong, it is recorded as valid"
+        )
+    if stored.claims:
+        yield Flaw("claims", stored.seq, stored.block_id, "ledger.claims has rows of a block found wrong")
+    if any(row.status not in {2, 3} for row in stored.index):
+        yield Flaw("tx_index", stored.seq, stored.block_id, "ledger.tx_index counts a block found wrong")
+
+
 def check_rows(
     stored: StoredBlock, opened: OpenedBlock, transactions: Sequence[Transaction]
 ) -> Iterator[Flaw]:

@@ -18,9 +18,9 @@ from lamina.services.ledger.model.transaction import Outpoint
 
 # The first block of a page always comes, however large; the window sum leaves out what would not fit.
 _PAGE = """
-SELECT seq, prev, block_id, body FROM (
+SELECT seq, prev, block_id, body, is_doubted FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before_bytes FROM (
-        SELECT seq, prev, block_id, body FROM ledger.log
+        SELECT seq, prev, block_id, body, is_doubted FROM ledger.log
          WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3) p) q
  WHERE before_bytes < $4 ORDER BY seq
 """
@@ -130,7 +130,8 @@ async def read_page(
     decisions = await _read_decisions(cx, ids)
     return [
         StoredBlock(
-            *row.values(),
+            *list(row.values())[:4],
+            is_doubted=row["is_doubted"],
             index=[_index_row(each) for each in index[row["seq"]]],
             claims=[_claim_row(each) for each in claims[row["seq"]]],
             votes=votes[row["block_id"]],

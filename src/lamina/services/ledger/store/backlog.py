@@ -6,11 +6,13 @@ from datetime import datetime
 from operator import itemgetter
 
 from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.storage.quorum import DURABLE
 from lamina.services.ledger.model.transaction import Transaction
 
 CHANNEL = "ledger_backlog"
 
-_INSERT = """
+# DURABLE: of a repeat nothing is written, yet the answer promises that what is there cannot be lost.
+_INSERT = f"""
 WITH posted AS (
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS p (tx_id, body, seal)
 ), stored AS (
@@ -22,7 +24,7 @@ WITH posted AS (
     SELECT * FROM unnest($5::bytea[], $6::bytea[], $7::int[])
     ON CONFLICT (tx_id, input_tx_id, input_index) DO NOTHING
 )
-SELECT pg_notify($8, '')
+SELECT pg_notify($8, ''), {DURABLE}
 """
 
 _REQUEUE = """
@@ -111,8 +113,12 @@ async def insert(database: Database, sealed: Sequence[tuple[Transaction, bytes]]
 
 
 async def find_present(database: Database, tx_ids: Sequence[str]) -> set[str]:
-    """Which of these ids are stored, waiting or ended: how an unknown commit is resolved."""
-    rows = await database.fetch(
+    """Which of these ids are durably stored, waiting or ended: how an unknown commit is resolved.
+
+    Raises:
+        CommitUnknown, DatabaseUnavailable: as `Database.confirm`.
+    """
+    rows = await database.confirm(
         "ledger.find_accepted",
         """
         SELECT tx_id FROM ledger.backlog WHERE tx_id = ANY ($1)

@@ -6,11 +6,12 @@ from datetime import datetime
 from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.model.status import Status
 
+# Status 3 is an undecided block that this node voted down: 3 % 3 = 0.
 _CONTAINING = """
 SELECT l.block_id, t.status FROM ledger.log l
   JOIN (SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status IN (0, 1)
         UNION ALL
-        SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status = 2) t USING (seq)
+        SELECT seq, status % 3 FROM ledger.tx_index WHERE tx_id = $1 AND status IN (2, 3)) t USING (seq)
  ORDER BY l.seq
 """
 
@@ -52,7 +53,8 @@ async def list_containing(database: Database, tx_id: str, status: Status | None)
         SELECT l.seq, l.block_id FROM ledger.log l
           JOIN (SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status IN (0, 1)
                 UNION ALL
-                SELECT seq, status FROM ledger.tx_index WHERE tx_id = $1 AND status = 2) t USING (seq)
+                SELECT seq, status % 3 FROM ledger.tx_index
+                 WHERE tx_id = $1 AND status IN (2, 3)) t USING (seq)
          WHERE $2::smallint IS NULL OR t.status = $2
          ORDER BY l.seq
         """,

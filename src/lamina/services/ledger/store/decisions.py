@@ -23,17 +23,29 @@ async def lock(cx: Connection) -> None:
     await cx.execute("SELECT position FROM ledger.decision_head WHERE id = 1 FOR UPDATE")
 
 
-async def insert(cx: Connection, *, block_id: str, seq: int, status: Status) -> None:
-    """Freeze a block's status, once, in the transaction that stores the deciding vote."""
+async def insert(
+    cx: Connection, *, block_id: str, seq: int, status: Status, is_released: bool = True
+) -> None:
+    """Freeze a block's status, once, in the transaction that stores the deciding vote.
+
+    Args:
+        cx: that transaction.
+        block_id: the block.
+        seq: its position.
+        status: VALID or INVALID.
+        is_released: False where the shared log must still let the block's transactions go.
+    """
     position = await cx.fetchval(
         "UPDATE ledger.decision_head SET position = position + 1 WHERE id = 1 RETURNING position"
     )
     await cx.execute(
-        "INSERT INTO ledger.decisions (position, block_id, seq, status) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO ledger.decisions (position, block_id, seq, status, is_released) "
+        "VALUES ($1, $2, $3, $4, $5)",
         position,
         block_id,
         seq,
         int(status),
+        is_released,
     )
 
 

@@ -20,7 +20,7 @@ from lamina.services.ledger.rules.words import asset_vector
 OPERATIONS = {GENESIS: 0, CREATE: 1, TRANSFER: 2}
 
 
-_INDEX_COLUMNS = (
+INDEX_COLUMNS = (
     "seq", "position", "tx_id", "operation", "asset_id", "byte_offset", "byte_length", "status",
 )  # fmt: skip
 _OWNER_COLUMNS = ("public_key", "seq", "position", "output_index", "tx_id")
@@ -77,19 +77,16 @@ async def append(cx: Connection, head: Head, block: LedgerBlock, status: Status)
 async def _index(cx: Connection, seq: int, block: LedgerBlock, status: Status) -> None:
     """COPY: under the head lock nothing here can conflict, and it costs both sides least."""
     rows = [
-        (
-            seq,
-            at,
-            bytes.fromhex(tx.id),
-            OPERATIONS[tx.operation],
-            bytes.fromhex(tx.asset_id),
-            offset,
-            len(tx.body),
-            status,
-        )
-        for at, (tx, offset) in enumerate(zip(block.transactions, block.offsets, strict=True))
+        index_row(seq, position, tx, offset, status)
+        for position, (tx, offset) in enumerate(zip(block.transactions, block.offsets, strict=True))
     ]
-    await copy_rows(cx, "ledger.tx_index", _INDEX_COLUMNS, rows)
+    await copy_rows(cx, "ledger.tx_index", INDEX_COLUMNS, rows)
+
+
+def index_row(seq: int, position: int, tx: Transaction, offset: int, status: int) -> tuple[object, ...]:
+    """Where a transaction lies inside its block, as `INDEX_COLUMNS`."""
+    tx_id, asset_id = bytes.fromhex(tx.id), bytes.fromhex(tx.asset_id)
+    return seq, position, tx_id, OPERATIONS[tx.operation], asset_id, offset, len(tx.body), status
 
 
 async def _claim(cx: Connection, seq: int, transactions: Sequence[Transaction], status: Status) -> None:
@@ -184,7 +181,12 @@ async def holds(cx: Connection, block_id: str) -> bool:
 
 
 async def is_appended(database: Database, block_id: str) -> bool:
-    """Whether a block is in the log: how an unknown commit is resolved."""
-    return await database.fetchval(
+    """Whether a block is durably in the log: how an unknown commit is resolved.
+
+    Raises:
+        CommitUnknown, DatabaseUnavailable: as `Database.confirm`.
+    """
+    rows = await database.confirm(
         "ledger.find_block", "SELECT EXISTS (SELECT FROM ledger.log WHERE block_id = $1)", block_id
     )
+    return rows[0][0]

@@ -68,6 +68,12 @@ def test_only_postgres_names_a_server(tmp_path: Path, backend: str) -> None:
     assert lamina_values(original_of(tmp_path, {"database": {"backend": backend}})) == {}
 
 
+def test_the_embedded_database_has_no_tls(tmp_path: Path) -> None:
+    original = original_of(tmp_path, {"database": {"backend": "embedded", "ssl": True}})
+    with pytest.raises(ConfigurationError, match="no TLS"):
+        lamina_values(original)
+
+
 def test_the_database_is_used_unless_lamina_names_one(tmp_path: Path) -> None:
     document = {"database": {"backend": "postgres", "host": "db", "connection_timeout": 1500}}
     original = original_of(tmp_path, document)

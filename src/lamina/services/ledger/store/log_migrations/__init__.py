@@ -1,0 +1,1 @@
+"""Numbered SQL of the log that the nodes of a federation share."""
