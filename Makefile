@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help start test test-external test-soak lint types floors fmt check bench soak lock clean
+.PHONY: help start test test-external test-soak lint types floors fmt check sim bench soak lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fmt: .venv/dev ## Format and apply safe fixes
 	$(BIN)/ruff check --fix .
 
 check: lint types floors test ## Everything a change must pass
+
+sim: .venv/dev ## Simulate the federation: SEED=n replays one seed, else 200 seeds (SIM_ARGS, see --help)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
 
 bench: .venv/dev ## Measure the ledger against its floor; writes docs/benchmarks.md
 	$(BIN)/python -m bench.ledger

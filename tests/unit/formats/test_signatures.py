@@ -85,6 +85,15 @@ def test_new_seeds_differ() -> None:
     assert {len(seed) for seed in seeds} == {32}
 
 
+def test_a_new_seed_has_a_key_that_the_schemas_admit(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = bytes.fromhex("47d58fa3c55018300372555fd235f11829fb388c22e44cb637f01210c3707a90")
+    assert len(KeyPair.from_seed(short).public) == 42
+    long = bytes(32)
+    drawn = iter((short, long))
+    monkeypatch.setattr(signatures, "randombytes", lambda size: next(drawn))
+    assert signatures.new_seed() == long
+
+
 def test_key_pair_of_base58_seed() -> None:
     seed = os.urandom(32)
     pair = KeyPair.from_seed_base58(base58.encode(seed))

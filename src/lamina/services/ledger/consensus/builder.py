@@ -25,6 +25,7 @@ from lamina.services.ledger.errors import (
 from lamina.services.ledger.model.block import LedgerBlock, seal_block, split
 from lamina.services.ledger.model.log_outcome import Appended, Conflict
 from lamina.services.ledger.model.membership import Membership
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.waiting import Candidate, Refusal
 from lamina.services.ledger.rules import spend
@@ -63,6 +64,7 @@ class _Sorted:
     valid_already: list[str] = field(default_factory=list[str])
     refused: list[Refusal] = field(default_factory=list[Refusal])
     held: list[str] = field(default_factory=list[str])
+    early: list[tuple[int, Refusal]] = field(default_factory=list[tuple[int, Refusal]])
 
 
 class Builder:
@@ -112,10 +114,14 @@ class Builder:
         candidates = await self._log.take(self._node.public, self._limits.transactions_max, list(self._held))
         built = Built(taken=len(candidates))
         if not candidates:
+            # Not everything that makes an answer possible is told to `look_again`: a commit may be unknown
+            # and done, another process may have moved the copy, a release frees claims without moving it.
+            self._held.clear()
             return built
         opened = list(self._open(candidates, built.refused))
         found = await self._copy.run("ledger.admit_transactions", partial(self._sort, opened))
         built.refused += found.refused
+        built.refused += await self._wait_for_copy(found.early)
         self._hold(found.held)
         if found.valid_already:
             await self._log.drop(found.valid_already)
@@ -162,13 +168,25 @@ class Builder:
         except _NOT_YET as refusal:
             # The accepting node may have seen more of the log than this one.
             if copied_seq < candidate.needs_seq:
-                found.held.append(tx.id)
+                found.early.append((candidate.needs_seq, _refusal(tx.id, refusal)))
             else:
                 found.refused.append(_refusal(tx.id, refusal))
         except ValidationError as refusal:
             found.refused.append(_refusal(tx.id, refusal))
         else:
             found.admitted.append(tx)
+
+    async def _wait_for_copy(self, early: Sequence[tuple[int, Refusal]]) -> list[Refusal]:
+        """Hold back what this node's copy is too short for; nobody can have seen more than the log holds.
+
+        Returns:
+            Those that name a position past the log's end, which would wait for ever.
+        """
+        if not early:
+            return []
+        head = await self._log.read_head()
+        self._hold(refusal.tx_id for needs_seq, refusal in early if needs_seq <= head.seq)
+        return [refusal for needs_seq, refusal in early if needs_seq > head.seq]
 
     async def _append(self, transactions: Sequence[Transaction], built: Built) -> None:
         """Append a block of these; those that conflict with a block not copied yet are held back."""
@@ -193,7 +211,7 @@ class Builder:
         voters = sorted(membership.at(head.seq + 1))
         if self._node.public not in voters:
             return None, None
-        timestamp = str(round(self._clock.time()))
+        timestamp = write_timestamp(self._clock.time())
         block = seal_block(transactions, node=self._node, voters=voters, timestamp=timestamp)
         return block, membership.next_change(head.seq + 1)
 

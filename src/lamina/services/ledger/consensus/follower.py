@@ -18,8 +18,10 @@ from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict, ValidationError
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.entry import Entry, Head
+from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.model.membership import Change
 from lamina.services.ledger.model.recorded_change import RecordedChange
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import Vote, sign_vote
 from lamina.services.ledger.rules import block as rules
 from lamina.services.ledger.rules import judgement
@@ -156,7 +158,7 @@ class Follower:
             block_id=entry.block_id,
             previous_block=head.tip,
             is_valid=is_valid,
-            timestamp=str(round(self._clock.time())),
+            timestamp=write_timestamp(self._clock.time()),
         )
         rival = await cx.add_vote(vote, is_published=False)
         if rival is not None:
@@ -170,9 +172,10 @@ class Follower:
         while votes := await self._copy.run(
             "ledger.read_unpublished_votes", lambda cx: cx.read_unpublished(VOTES_PER_PUBLICATION)
         ):
-            for vote in votes:
-                await self._log.publish_vote(vote)
-            await self._copy.run("ledger.mark_votes_published", partial(_mark, votes))
+            shown = [vote for vote in votes if await self._log.publish_vote(vote)]
+            await self._copy.run("ledger.mark_votes_published", partial(_mark, shown))
+            if len(shown) < len(votes):
+                return  # the log lacks their blocks: the next step tries again
 
 
 async def _mark(votes: Sequence[Vote], cx: CopyTransaction) -> None:
@@ -183,7 +186,8 @@ def check_link(entry: Entry, head: Head) -> None:
     """The next entry continues exactly what was copied (distribution-and-reliability 6.5).
 
     Raises:
-        LedgerConflict: a position is missing, or the entry follows another block.
+        LedgerConflict: a position is missing, the entry follows another block, or it has no id that a vote
+            could name.
     """
     if entry.seq != head.seq + 1:
         raise LedgerConflict(f"The log goes on at {entry.seq}, the copy ends at {head.seq}.", seq=entry.seq)
@@ -191,3 +195,5 @@ def check_link(entry: Entry, head: Head) -> None:
         raise LedgerConflict(
             f"Block {entry.block_id} follows {entry.previous}, the copy ends with {head.tip}.", seq=entry.seq
         )
+    if not is_id(entry.block_id) or entry.block_id == head.tip:
+        raise LedgerConflict(f"The log calls the block at {entry.seq} {entry.block_id!r}.", seq=entry.seq)

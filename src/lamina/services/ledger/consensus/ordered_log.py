@@ -57,8 +57,12 @@ class OrderedLog(Protocol):
         """What stands at positions in a range, without the blocks' bytes."""
         ...
 
-    async def publish_vote(self, vote: Vote) -> None:
-        """Show a vote to everybody; publishing it again changes nothing."""
+    async def publish_vote(self, vote: Vote) -> bool:
+        """Show a vote to everybody; publishing it again changes nothing.
+
+        Returns:
+            False where the log does not have the block, and the vote cannot be shown.
+        """
         ...
 
     async def read_votes(self, after: int, limit: int) -> Sequence[PublishedVote]:

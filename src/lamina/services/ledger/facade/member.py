@@ -13,6 +13,7 @@ from lamina.kernel.errors import ConfigurationError
 from lamina.services.ledger.errors import IntegrityAlarm, KeypairNotFoundException
 from lamina.services.ledger.facade.connection import Connection
 from lamina.services.ledger.model.federation import Federation
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.settings import LedgerSettings
 
 T = TypeVar("T")
@@ -93,7 +94,7 @@ class Member:
             raise
 
     def _timestamp(self) -> str:
-        return str(round(self._clock.time()))
+        return write_timestamp(self._clock.time())
 
 
 def _key_pair(public_key: str | None, private_key: str | None) -> KeyPair:

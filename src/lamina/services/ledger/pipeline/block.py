@@ -21,6 +21,7 @@ from lamina.services.ledger.errors import DoubleSpend, InvalidHash, ValidationEr
 from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, REJECTED
 from lamina.services.ledger.model.block import LedgerBlock, seal_block, split
 from lamina.services.ledger.model.status import Status
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.transaction import Outpoint, Transaction, decode_stored
 from lamina.services.ledger.model.vote import sign_vote
 from lamina.services.ledger.pipeline.seal import Seal
@@ -148,7 +149,7 @@ class BlockBuilder:
         self, cx: Connection, head: log.Head, transactions: Sequence[Transaction], result: Round
     ) -> log.Head:
         """Append a block, vote for it and, being the only voter, decide it in the same transaction."""
-        timestamp = str(round(self._clock.time()))
+        timestamp = write_timestamp(self._clock.time())
         block = seal_block(transactions, node=self._node, voters=[self._node.public], timestamp=timestamp)
         vote = sign_vote(
             self._node, block_id=block.id, previous_block=head.tip, is_valid=True, timestamp=timestamp

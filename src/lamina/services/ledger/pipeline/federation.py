@@ -37,6 +37,7 @@ from lamina.services.ledger.metrics import BLOCK_TRANSACTIONS, BLOCKS, CONTRADIC
 from lamina.services.ledger.model.block import read_voters
 from lamina.services.ledger.model.membership import MEMBERS_MAX, Membership
 from lamina.services.ledger.model.status import Status
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.pipeline.alarm import Alarm
 from lamina.services.ledger.pipeline.genesis import make_genesis
 from lamina.services.ledger.settings import LedgerSettings
@@ -133,7 +134,7 @@ class FederationMember:
         """
         try:
             await self._migrate()
-            timestamp = str(round(self._clock.time()))
+            timestamp = write_timestamp(self._clock.time())
             has_begun = await self.log.begin(make_genesis(self._node, sorted(self._configured), timestamp))
             await self.load_roster()
         except DatabaseUnavailable as failure:

@@ -12,6 +12,7 @@ from lamina.kernel.storage.database import Connection, Database
 from lamina.services.ledger.errors import ForeignChain
 from lamina.services.ledger.model.block import LedgerBlock, seal_block
 from lamina.services.ledger.model.status import Status
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.rules.form import parse_transaction
 from lamina.services.ledger.store import log
 
@@ -49,7 +50,7 @@ async def ensure_genesis(database: Database, node: KeyPair, clock: Clock) -> boo
     Raises:
         ForeignChain: the chain in this database was begun by a key that is not this node's.
     """
-    created = await begin(database, make_genesis(node, [node.public], str(round(clock.time()))))
+    created = await begin(database, make_genesis(node, [node.public], write_timestamp(clock.time())))
     if not created:
         await _check_ours(database, node)
     return created

@@ -18,6 +18,7 @@ from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
 from lamina.services.ledger.model.vote import Vote
 from lamina.services.ledger.model.waiting import Candidate, Refusal, Release, Rivals, Stale, Submission
+from lamina.services.ledger.rules.judgement import salvage
 from lamina.services.ledger.store.chain import INDEX_MAX
 
 NAME = "ledger_log"
@@ -81,6 +82,7 @@ WITH stored AS (
 )
 SELECT pg_notify($8, ''), {DURABLE}
 """
+_HOLDS = "SELECT EXISTS (SELECT FROM ledger_log.blocks WHERE block_id = $1)"
 _LEAVE = """
 DELETE FROM ledger_log.backlog WHERE tx_id = ANY ($1) RETURNING tx_id, attempts, accepted_at
 """
@@ -96,14 +98,18 @@ SELECT c.tx_id, c.index, c.spender, $4
   FROM unnest($1::bytea[], $2::int[], $3::bytea[]) AS c (tx_id, index, spender)
 """
 _PUBLISH = f"""
-WITH moved AS (
+WITH known AS (
+    SELECT FROM ledger_log.blocks WHERE block_id = $1
+), moved AS (
     UPDATE ledger_log.vote_head SET position = position + 1
-     WHERE id = 1 AND NOT EXISTS (SELECT FROM ledger_log.votes WHERE digest = $3) RETURNING position
+     WHERE id = 1 AND EXISTS (SELECT FROM known)
+       AND NOT EXISTS (SELECT FROM ledger_log.votes WHERE digest = $3) RETURNING position
 ), shown AS (
     INSERT INTO ledger_log.votes (position, block_id, body, digest)
     SELECT position, $1, $2, $3 FROM moved ON CONFLICT (digest) DO NOTHING RETURNING position
 )
-SELECT pg_notify($4, ''), {DURABLE} FROM (SELECT count(*) FROM shown) s
+SELECT EXISTS (SELECT FROM known) AS is_known, pg_notify($4, ''), {DURABLE}
+  FROM (SELECT count(*) FROM shown) s
 """
 _REJECT = """
 WITH ended AS (
@@ -178,6 +184,8 @@ class SharedLog:
             head = await _lock_head(cx)
             if below_seq is not None and head.seq + 1 >= below_seq:
                 raise _Refused(TooLate())
+            if await cx.fetchval(_HOLDS, block.id):
+                raise _Refused(Conflict(frozenset(tx.id for tx in block.transactions)))
             await _place(cx, head.seq + 1, block.transactions)
             await _insert_block(cx, head, block)
             await cx.execute("SELECT pg_notify($1, '')", BLOCKS)
@@ -223,10 +231,13 @@ class SharedLog:
         rows = await self._database.fetch("ledger.read_log_digests", _DIGESTS, after_seq, until_seq)
         return [Digest(*row.values()) for row in rows]
 
-    async def publish_vote(self, vote: Vote) -> None:
-        """Show a vote to everybody; publishing it again changes nothing."""
+    async def publish_vote(self, vote: Vote) -> bool:
+        """Show a vote to everybody; False where the log does not have its block."""
         digest = hashlib.sha256(vote.body).digest()
-        await self._database.store("ledger.publish_vote", _PUBLISH, vote.block_id, vote.body, digest, VOTES)
+        rows = await self._database.store(
+            "ledger.publish_vote", _PUBLISH, vote.block_id, vote.body, digest, VOTES
+        )
+        return rows[0]["is_known"]
 
     async def read_votes(self, after: int, limit: int) -> Sequence[PublishedVote]:
         """Votes in the order they were published."""
@@ -355,15 +366,15 @@ class SharedLog:
 
         async def work(cx: Connection) -> None:
             head = await _lock_head(cx)
-            seq = await cx.fetchval(
+            row = await cx.fetchrow(
                 "UPDATE ledger_log.blocks SET released_at = now() "
-                "WHERE block_id = $1 AND released_at IS NULL RETURNING seq",
+                "WHERE block_id = $1 AND released_at IS NULL RETURNING seq, prev, block_id, body",
                 release.block_id,
             )
-            if seq is None:
+            if row is None:
                 await cx.execute(f"SELECT {DURABLE}")
             else:
-                await _let_go(cx, seq, head.seq, release)
+                await _let_go(cx, Entry(*row.values()), head.seq, release)
 
         await self._database.run("ledger.release_block", work)
 
@@ -443,32 +454,29 @@ async def _place(cx: Connection, seq: int, transactions: Sequence[Transaction]) 
         await cx.execute("DELETE FROM ledger_log.backlog_spends WHERE tx_id = ANY ($1)", spenders)
 
 
-async def _let_go(cx: Connection, seq: int, head_seq: int, release: Release) -> None:
-    """The claims of a block are free; its transactions wait again, save those that have tried too often."""
-    await cx.execute("UPDATE ledger_log.claims SET is_live = false WHERE seq = $1 AND is_live", seq)
+async def _let_go(cx: Connection, entry: Entry, head_seq: int, release: Release) -> None:
+    """The claims of a block are free; what left the backlog for it waits again, or has tried too often.
+
+    The log's own bytes say which transactions those are: the caller may have been shown others.
+    """
+    await cx.execute("UPDATE ledger_log.claims SET is_live = false WHERE seq = $1 AND is_live", entry.seq)
     rows = await cx.fetch(
         "UPDATE ledger_log.placed SET is_live = false WHERE seq = $1 AND is_live "
         "RETURNING tx_id, attempts, accepted_at",
-        seq,
+        entry.seq,
     )
-    placed = {row["tx_id"]: row for row in rows}
-    ids = [bytes.fromhex(tx.id) for tx, _ in release.transactions]
-    known = await cx.fetch("SELECT tx_id FROM ledger_log.placed WHERE tx_id = ANY ($1) AND is_live", ids)
-    elsewhere = {row["tx_id"] for row in known}
-    returning: list[tuple[Transaction, str, int, object]] = []
-    given_up: list[tuple[Transaction, int, object]] = []
-    for tx_id, (tx, assignee) in zip(ids, release.transactions, strict=True):
-        if tx_id in elsewhere:
-            continue
-        row = placed.get(tx_id)
-        attempts = 1 if row is None else row["attempts"] + 1
-        accepted_at = None if row is None else row["accepted_at"]
-        if attempts < ATTEMPTS_MAX:
-            returning.append((tx, assignee, attempts, accepted_at))
-        else:
-            given_up.append((tx, attempts, accepted_at))
-    await _return(cx, head_seq, returning)
-    await _give_up(cx, given_up)
+    placed = {row["tx_id"].hex(): row for row in rows}
+    assignees = {tx.id: assignee for tx, assignee in release.transactions}
+    anybody = next(iter(assignees.values()), "")
+    left = [(tx, placed[tx.id]) for tx in salvage(entry) if tx.id in placed]
+    tries = [(tx, row["attempts"] + 1, row["accepted_at"]) for tx, row in left]
+    again = [
+        (tx, assignees.get(tx.id, anybody), attempts, accepted_at)
+        for tx, attempts, accepted_at in tries
+        if attempts < ATTEMPTS_MAX
+    ]
+    await _return(cx, head_seq, again)
+    await _give_up(cx, [each for each in tries if each[1] >= ATTEMPTS_MAX])
 
 
 async def _return(

@@ -7,6 +7,7 @@ import pytest
 from lamina.formats.canonical_json import parse
 from lamina.formats.signatures import KeyPair
 from lamina.services.ledger.errors import InvalidSignature, ValidationError
+from lamina.services.ledger.model.timestamp import write_timestamp
 from lamina.services.ledger.model.vote import sign_vote
 from lamina.services.ledger.rules.vote import open_vote
 
@@ -58,3 +59,14 @@ def test_what_has_not_the_form_of_a_vote_is_refused(broken: object) -> None:
 def test_a_vote_its_voter_did_not_sign_is_refused(forged: dict[str, Any]) -> None:
     with pytest.raises(InvalidSignature):
         open_vote(forged)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-7.2, "0000000000"), (42.4, "0000000042"), (1_500_018_523.6, "1500018524"), (4e10, "40000000000")],
+)
+def test_a_vote_has_its_form_whatever_the_clock_says(seconds: float, text: str) -> None:
+    timestamp = write_timestamp(seconds)
+    vote = sign_vote(node, block_id=BLOCK, previous_block=BEFORE, is_valid=True, timestamp=timestamp)
+    assert timestamp == text
+    assert open_vote(parse(vote.body)) == vote

@@ -27,7 +27,8 @@ CREATE TABLE ledger.evidence (
     second bytea NOT NULL,
     found_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE UNIQUE INDEX evidence_content ON ledger.evidence (sha256(first), sha256(second));
+-- One proof for each vote that is contradicted: more of them prove nothing more.
+CREATE UNIQUE INDEX evidence_content ON ledger.evidence (sha256(first));
 
 -- Changes of the membership that were looked at; those that stand have a key.
 CREATE TABLE ledger.membership (
