@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.ledger import configuration, replicas, running, storage, verification
+from lamina.cli.ledger import configuration, federation, replicas, running, storage, verification
 from lamina.cli.ledger.options import LedgerOptions, Level
 from lamina.cli.ledger.rejections import rejected
 
@@ -61,6 +61,7 @@ group.command("start")(running.start)
 group.command("serve")(running.serve)
 group.command("verify")(verification.verify)
 group.command("rejected")(rejected)
+group.add_typer(federation.group, name="federation")
 group.command("set-shards")(replicas.set_shards)
 group.command("set-replicas")(replicas.set_replicas)
 group.command("add-replicas")(replicas.add_replicas)
