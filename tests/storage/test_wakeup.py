@@ -113,3 +113,14 @@ async def test_with_hints_off_nobody_listens_and_polling_goes_on(
         await wakeups.wait(CHANNEL, POLL_S)
         assert POLL_S * 0.9 <= time.monotonic() - started < POLL_S + 1
         assert not await plain.fetch(LISTENERS)
+
+
+async def test_a_hint_does_not_swallow_a_cancellation(database: Database) -> None:
+    """A process that is told to drain while hints arrive must end."""
+    wakeups = Wakeups(database, (CHANNEL,))
+    waiting = asyncio.create_task(wakeups.wait(CHANNEL, 60))
+    await asyncio.sleep(0)
+    wakeups.hint(CHANNEL)
+    waiting.cancel()
+    results = await asyncio.gather(waiting, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)

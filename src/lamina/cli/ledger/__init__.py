@@ -8,6 +8,7 @@ import typer
 from lamina.cli.ledger import configuration, members, replicas, running, storage, verification
 from lamina.cli.ledger.checkpoint import checkpoint
 from lamina.cli.ledger.evidence import evidence
+from lamina.cli.ledger import configuration, federation, replicas, running, storage, verification
 from lamina.cli.ledger.options import LedgerOptions, Level
 from lamina.cli.ledger.rejections import rejected
 from lamina.cli.ledger.republish import republish
@@ -68,6 +69,7 @@ group.command("republish")(republish)
 group.command("checkpoint")(checkpoint)
 group.command("evidence")(evidence)
 group.add_typer(members.group, name="members")
+group.add_typer(federation.group, name="federation")
 group.command("set-shards")(replicas.set_shards)
 group.command("set-replicas")(replicas.set_replicas)
 group.command("add-replicas")(replicas.add_replicas)

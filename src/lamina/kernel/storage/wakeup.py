@@ -28,8 +28,10 @@ class Wakeups:
     async def wait(self, channel: str, timeout_s: float) -> None:
         """Return on a hint or after the poll interval, whichever is first."""
         event = self._events[channel]
+        # Not `wait_for`: until Python 3.12 it loses a cancellation that meets a hint, and a drain never ends.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
         event.clear()
 
     def hint(self, channel: str) -> None:
