@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.ledger import configuration, members, replicas, running, storage, verification
+from lamina.cli.ledger import configuration, federation, members, replicas, running, storage, verification
 from lamina.cli.ledger.checkpoint import checkpoint
 from lamina.cli.ledger.evidence import evidence
-from lamina.cli.ledger import configuration, federation, replicas, running, storage, verification
 from lamina.cli.ledger.options import LedgerOptions, Level
 from lamina.cli.ledger.rejections import rejected
 from lamina.cli.ledger.republish import republish
