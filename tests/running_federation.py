@@ -29,7 +29,6 @@ class RunningFederation:
             RunningPlatform(
                 directory / f"node{number}",
                 environment=self._environment(number, encode(seed), environment or {}),
-                offset_from=number,
             )
             for number, seed in enumerate(seeds)
         ]

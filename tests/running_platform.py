@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -23,18 +24,21 @@ import httpx
 
 READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088)
+PLACES = 4
+OFFSETS_EACH = 600
+_numbers = itertools.count()
 
 
-def free_port_offset(first: int = 0) -> int:
-    """An offset at which every default port is free now; spread by process so that parallel runs differ.
+def free_port_offset() -> int:
+    """An offset at which every default port is free now, and that nobody else is given.
 
-    All below 32768, where Linux begins to take ports for outgoing connections.
-
-    Args:
-        first: differs between platforms that are made before any of them is started.
+    Offsets are multiples of five, at which no default port becomes another one's; each test process has a
+    range of its own. All ports are below 32768, where Linux begins to take ports for outgoing connections.
     """
-    for attempt in range(first, first + 200):
-        offset = 10_000 + (os.getpid() * 37 + attempt * 101) % 12_000
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    place = int(worker[2:]) if worker.startswith("gw") else os.getpid()
+    for _ in range(OFFSETS_EACH):
+        offset = 10_000 + 5 * (place % PLACES * OFFSETS_EACH + next(_numbers) % OFFSETS_EACH)
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
             return offset
     raise RuntimeError("no free ports")
@@ -84,11 +88,10 @@ class RunningPlatform:
         *,
         environment: dict[str, str] | None = None,
         args: Sequence[str] = (),
-        offset_from: int = 0,
         verb: Sequence[str] = ("up",),
     ) -> None:
         self.data_dir = data_dir
-        self.offset = free_port_offset(offset_from)
+        self.offset = free_port_offset()
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self._environment = environment or {}
         self._args = (*verb, *args)

@@ -18,6 +18,7 @@ from lamina.services.ledger.consensus.assignment import Assignment
 from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
+from lamina.services.ledger.consensus.opened_blocks import OpenedBlocks
 from lamina.services.ledger.consensus.reassignment import Reassignment
 from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.consensus.watch import Watch
@@ -86,8 +87,15 @@ class Node:
     async def _work(self, assignment: Assignment) -> None:
         """Begin the log if nobody has, then do what a node does."""
         await self._loop(self._begin, AGAIN_S, once=True)
+        opened = OpenedBlocks()
         follower = Parts.follower(
-            self._log, self.copy, self._key, Roster(self._membership), strict_owners=True, clock=self.clock
+            self._log,
+            self.copy,
+            self._key,
+            Roster(self._membership),
+            opened,
+            strict_owners=True,
+            clock=self.clock,
         )
         decider = Parts.decider(self._log, self.copy, lambda: self._membership, assignment)
         builder = Parts.builder(
@@ -96,6 +104,7 @@ class Node:
             self._key,
             lambda: self._membership,
             LIMITS,
+            opened=opened,
             strict_owners=True,
             clock=self.clock,
         )

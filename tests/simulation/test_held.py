@@ -10,6 +10,7 @@ from tests.simulation.simulation import Simulation
 
 from lamina.services.ledger.consensus.builder import Builder
 from lamina.services.ledger.consensus.follower import Follower
+from lamina.services.ledger.consensus.opened_blocks import OpenedBlocks
 from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.model.waiting import Submission
 from lamina.services.ledger.rules.form import parse_transaction
@@ -32,8 +33,19 @@ def test_a_copy_that_moved_unnoticed_lets_go_what_was_held() -> None:
     world.network.profile = world.profile.healed()
     node, kernel = world.nodes[0], world.kernel
     key, log, copy = node._key, node._log, node.copy
-    follower = Follower(log, copy, key, Roster(world.membership), strict_owners=True, clock=node.clock)
-    builder = Builder(log, copy, key, lambda: world.membership, LIMITS, strict_owners=True, clock=node.clock)
+    follower = Follower(
+        log, copy, key, Roster(world.membership), OpenedBlocks(), strict_owners=True, clock=node.clock
+    )
+    builder = Builder(
+        log,
+        copy,
+        key,
+        lambda: world.membership,
+        LIMITS,
+        opened=OpenedBlocks(),
+        strict_owners=True,
+        clock=node.clock,
+    )
     tx = parse_transaction(Clients(kernel, [], world.watch.book, 0)._issue())
     _finish(kernel, node._begin())
     _finish(kernel, follower.step())

@@ -17,6 +17,7 @@ from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.checkpointer import Checkpointer
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
+from lamina.services.ledger.consensus.opened_blocks import OpenedBlocks
 from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.consensus.watch import Watch
 from lamina.services.ledger.model.membership import Membership
@@ -57,12 +58,12 @@ class FederationNode:
 def make_node(key: KeyPair, database: Database, log: SharedLog, members: Sequence[str]) -> FederationNode:
     """A node whose membership is fixed."""
     roster, copy, clock = Roster(Membership.of(members)), VerifiedCopy(database), SystemClock()
-    assignment = Assignment(key.public, roster)
+    assignment, opened = Assignment(key.public, roster), OpenedBlocks()
     return FederationNode(
         key, database, log, roster,
-        Follower(log, copy, key, roster, strict_owners=True, clock=clock),
+        Follower(log, copy, key, roster, opened, strict_owners=True, clock=clock),
         Decider(log, copy, roster, assignment),
-        Builder(log, copy, key, roster, LIMITS, strict_owners=True, clock=clock),
+        Builder(log, copy, key, roster, LIMITS, opened=opened, strict_owners=True, clock=clock),
         Acceptance(log, copy, assignment, strict_owners=True),
         Watch(log, copy),
         Checkpointer(log, copy, key, roster, clock),

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.ledger_transactions import Wallet, id_of
-from tests.postgres_server import ExternalServer
+from tests.postgres_server import ExternalServer, execute
 from tests.running_platform import RunningPlatform, open_directory
 from tests.wire.ledger_client import wait_until_valid
 
@@ -178,6 +178,13 @@ def test_the_running_platform(running: RunningPlatform, server: ExternalServer, 
     assert answer.status_code == 503
     evidence.add("answers", answer.text + httpx.get(f"{running.admin_url}/readyz", trust_env=False).text)
     server.start()
+
+    # A query that fails as nobody foresaw is the one that leaves a traceback.
+    execute(server.dsn, "ALTER TABLE ledger.assets RENAME TO mislaid")
+    answer = httpx.get(f"{running.url}/api/v1/assets?search=a", trust_env=False, timeout=15)
+    assert answer.status_code == 500
+    evidence.add("answers", answer.text)
+    execute(server.dsn, "ALTER TABLE ledger.mislaid RENAME TO assets")
 
     restart_a_worker(running)
     note_processes(running, evidence)

@@ -11,7 +11,7 @@ from lamina.cli.status import PlatformUnreachable
 from lamina.formats.transaction import ed25519, inputs_of, sign, threshold, transfer
 from lamina.sdk.ledger import Event, KeyPair, LedgerClient, LedgerError, Refused, Transaction
 
-STREAM_PATIENCE_S = 10.0
+STREAM_PATIENCE_S = 30.0
 
 
 def tell(url: str, console: Console) -> None:
@@ -69,7 +69,7 @@ class _Story:
         with ThreadPoolExecutor(1) as thread, self._ledger.stream() as events:
             sale = self._ledger.transfer(bicycle, [(self._bob.public, 1)], signers=self._alice)
             announced: Future[Event] = thread.submit(_await_event, events, sale["id"])
-            event = announced.result(STREAM_PATIENCE_S)
+            event = _patiently(announced)
         self._say(f"The stream says: {dict(event)}")
         self._link(sale)
         return sale
@@ -131,6 +131,15 @@ class _Story:
 
     def _link(self, transaction: Transaction) -> None:
         self._say(f"{self._url}/api/v1/transactions/{transaction['id']}")
+
+
+def _patiently(announced: Future[Event]) -> Event:
+    try:
+        return announced.result(STREAM_PATIENCE_S)
+    except TimeoutError:
+        raise LedgerError(
+            504, f"The stream announced nothing for {STREAM_PATIENCE_S:.0f} s. Run: lamina status"
+        ) from None
 
 
 def _await_event(events: Iterator[Event], tx_id: str) -> Event:

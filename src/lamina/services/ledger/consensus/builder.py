@@ -15,6 +15,7 @@ from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
+from lamina.services.ledger.consensus.opened_blocks import OpenedBlocks
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
 from lamina.services.ledger.errors import (
     InputDoesNotExist,
@@ -78,6 +79,7 @@ class Builder:
         membership: Callable[[], Membership],
         limits: BuilderLimits,
         *,
+        opened: OpenedBlocks,
         strict_owners: bool,
         clock: Clock,
     ) -> None:
@@ -89,6 +91,7 @@ class Builder:
             node: who signs the blocks.
             membership: who the members are, as known now.
             limits: of a block.
+            opened: where the follower of this process finds what was built here.
             strict_owners: as in `rules.spend.check`.
             clock: for the time written into blocks.
         """
@@ -97,6 +100,7 @@ class Builder:
         self._node = node
         self._membership = membership
         self._limits = limits
+        self._opened = opened
         self._strict_owners = strict_owners
         self._clock = clock
         self._held: dict[str, None] = {}
@@ -194,6 +198,8 @@ class Builder:
             block, below_seq = await self._seal(transactions)
             if block is None:
                 return
+            # Every signature in it was verified when its transactions were admitted.
+            self._opened.remember(block, is_verified=True)
             outcome = await self._log.append(block, below_seq=below_seq)
             if isinstance(outcome, Appended):
                 built.blocks.append(block)

@@ -5,6 +5,7 @@ bytes are published again and nothing is ever signed twice for one place.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import Clock
 from lamina.services.ledger.consensus.election import decide
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
+from lamina.services.ledger.consensus.opened_blocks import Opened, OpenedBlocks
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
 from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.errors import CriticalDuplicateVote, LedgerConflict, ValidationError
@@ -43,6 +45,7 @@ class Follower:
         copy: LedgerCopy,
         node: KeyPair,
         roster: Roster,
+        opened: OpenedBlocks,
         *,
         strict_owners: bool,
         clock: Clock,
@@ -54,6 +57,7 @@ class Follower:
             copy: what this node has made of it.
             node: whose votes these are; a node that is no member at a position copies without voting.
             roster: who the members are; it learns what the log says of that.
+            opened: what the builder of this process has built, and what was read before.
             strict_owners: as in `rules.spend.check`; the same on every node.
             clock: for the time written into votes.
         """
@@ -61,6 +65,7 @@ class Follower:
         self._copy = copy
         self._node = node
         self._roster = roster
+        self._opened = opened
         self._strict_owners = strict_owners
         self._clock = clock
 
@@ -137,11 +142,11 @@ class Follower:
         """The block where it is right, the reason where it is not, None where it is too early to say."""
         members = self._roster().at(entry.seq)
         try:
-            block = judgement.open_entry(entry, members)
+            block, is_verified = self._open(entry, members)
             facts = await cx.read_facts(block.transactions)
             if is_any_open(facts, block.transactions):
                 return None
-            rules.check(block, facts.view, strict_owners=self._strict_owners)
+            rules.check(block, facts.view, strict_owners=self._strict_owners, signed=is_verified)
         except judgement.REFUSALS as refusal:
             if entry.seq == judgement.GENESIS_SEQ:
                 raise LedgerConflict(f"The first block is not of this federation: {refusal}", seq=1) from None
@@ -149,6 +154,20 @@ class Follower:
             _log.warning("block voted down", block_id=entry.block_id, reason=reason, detail=str(refusal))
             return reason
         return block
+
+    def _open(self, entry: Entry, members: AbstractSet[str]) -> Opened:
+        """Take an entry apart, unless this process has: then only what depends on its place is checked.
+
+        Raises:
+            Those of `judgement.REFUSALS`.
+        """
+        opened = self._opened.find(entry)
+        if opened is not None:
+            judgement.check_place(opened.block, entry, members)
+            return opened
+        block = judgement.open_entry(entry, members)
+        self._opened.remember(block, is_verified=False)
+        return Opened(block, is_verified=False)
 
     async def _vote(self, cx: CopyTransaction, entry: Entry, head: Head, *, is_valid: bool) -> None:
         if self._node.public not in self._roster().at(entry.seq):

@@ -29,6 +29,7 @@ from lamina.services.ledger.consensus.builder import Builder, BuilderLimits
 from lamina.services.ledger.consensus.checkpointer import Checkpointer
 from lamina.services.ledger.consensus.decider import Decider
 from lamina.services.ledger.consensus.follower import Follower
+from lamina.services.ledger.consensus.opened_blocks import OpenedBlocks
 from lamina.services.ledger.consensus.reassignment import Reassignment
 from lamina.services.ledger.consensus.roster import Roster
 from lamina.services.ledger.consensus.watch import Watch
@@ -167,11 +168,13 @@ class FederationMember:
         """The work of the process that builds, follows and counts."""
         settings, strict, clock = self._settings, self._settings.strict_owners, self._clock
         limits = BuilderLimits(settings.block_transactions_max, settings.block_bytes_max)
-        node, members = self._node, self.roster
+        node, members, opened = self._node, self.roster, OpenedBlocks()
         work = Work(
-            Follower(self.log, self._copy, node, members, strict_owners=strict, clock=clock),
+            Follower(self.log, self._copy, node, members, opened, strict_owners=strict, clock=clock),
             Decider(self.log, self._copy, members, self._assignment),
-            Builder(self.log, self._copy, node, members, limits, strict_owners=strict, clock=clock),
+            Builder(
+                self.log, self._copy, node, members, limits, opened=opened, strict_owners=strict, clock=clock
+            ),
             Reassignment(self.log, self._assignment, delay_s=float(settings.backlog_reassign_delay_s)),
             Watch(self.log, self._copy),
             Checkpointer(self.log, self._copy, node, members, clock),

@@ -85,13 +85,14 @@ def open_block(document: object, members: AbstractSet[str]) -> LedgerBlock:
     )
 
 
-def check(block: LedgerBlock, view: BlockView, *, strict_owners: bool) -> None:
+def check(block: LedgerBlock, view: BlockView, *, strict_owners: bool, signed: bool = False) -> None:
     """Check an opened block's transactions against the chain.
 
     Args:
         block: from `open_block`.
         view: facts about its transactions.
         strict_owners: as in `spend.check`.
+        signed: as there, of every transaction.
 
     Raises:
         ValidationError: the first rule broken.
@@ -104,7 +105,7 @@ def check(block: LedgerBlock, view: BlockView, *, strict_owners: bool) -> None:
     for tx in block.transactions:
         if tx.id in view.live_elsewhere:
             raise DuplicateTransaction(f"transaction `{tx.id}` is already in another block")
-        spend.check(tx, view.spends, strict_owners=strict_owners)
+        spend.check(tx, view.spends, strict_owners=strict_owners, signed=signed)
 
 
 def check_voters(block: LedgerBlock, members: AbstractSet[str]) -> None:

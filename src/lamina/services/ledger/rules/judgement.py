@@ -48,12 +48,26 @@ def open_entry(entry: Entry, members: AbstractSet[str]) -> LedgerBlock:
         raise InvalidHash(f"The log calls the block {entry.block_id}, it calls itself {block.id}")
     if block.body != entry.body:
         raise ValidationError("The block is not in canonical form")
+    check_place(block, entry, members)
+    return block
+
+
+def check_place(block: LedgerBlock, entry: Entry, members: AbstractSet[str]) -> None:
+    """Check what depends on where a block stands, and on nothing inside its transactions.
+
+    Args:
+        block: what the entry holds.
+        entry: from the log.
+        members: public keys of the members at its position.
+
+    Raises:
+        ValidationError: the first rule broken.
+    """
     rules.check_voters(block, members)
     if rules.is_genesis(block) != (entry.seq == GENESIS_SEQ):
         raise GenesisBlockAlreadyExistsError("A GENESIS block opens the log, and nothing else does")
     if len(entry.body) > BLOCK_BYTES_MAX and len(block.transactions) > 1:
         raise ValidationError(f"The block has {len(entry.body)} bytes, the limit is {BLOCK_BYTES_MAX}")
-    return block
 
 
 def salvage(entry: Entry) -> list[Transaction]:
