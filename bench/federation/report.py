@@ -63,8 +63,8 @@ def _notes(sizes: Sequence[SizeFigures], validation_us: float) -> str:
         To read a transaction and check it costs {validation_us:.0f} microseconds of CPU. The node that
         accepts it does so in its web worker, the one that builds its block and each that votes in their
         pipelines: at most {checks} times with {last.nodes} nodes. In the pipelines that is {share:.0%} of
-        their CPU. Times in the databases include waiting, for locks too; *judge, copy, sign* also includes the
-        checks, made in that transaction.
+        their CPU. Times in the databases include waiting, for locks too; *judge, copy, sign* also includes
+        the checks, made in that transaction.
     """
     return "\n\n".join(fill(" ".join(each.split()), 118) for each in (load, checked, machine())) + "\n"
 
