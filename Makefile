@@ -7,10 +7,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help start test test-external test-soak lint types floors fmt check sim bench soak lock clean
+.PHONY: help start test test-external test-soak lint types floors fmt check sim bench bench-federation soak lock clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 start: .venv/runtime ## Run the whole platform on the embedded PostgreSQL (LAMINA_DATA_DIR, LAMINA_PORT_OFFSET)
 	$(BIN)/lamina up
@@ -45,6 +45,9 @@ sim: .venv/dev ## Simulate the federation: SEED=n replays one seed, else 200 see
 
 bench: .venv/dev ## Measure the ledger against its floor; writes docs/benchmarks.md
 	$(BIN)/python -m bench.ledger
+
+bench-federation: .venv/dev ## Measure federations of 1, 2 and 4 nodes beside one on its own; writes docs/benchmarks.md
+	$(BIN)/python -m bench.federation
 
 soak: .venv/dev ## Half load for 30 minutes; memory must stay flat
 	$(BIN)/python -m bench.ledger.soak

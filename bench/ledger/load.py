@@ -38,6 +38,7 @@ class Job(msgspec.Struct):
         requests: file of `write_requests`.
         host, port: where to connect.
         connections: keep-alive connections.
+        more_ports: connections are dealt out over `port` and these.
         seconds: for how long requests are sent.
         rate: requests a second of an open loop; None closes the loop.
         is_cycled: start again at the first request after the last.
@@ -54,6 +55,7 @@ class Job(msgspec.Struct):
     is_cycled: bool = False
     stream: tuple[int, str] | None = None
     drain_s: float = 20.0
+    more_ports: list[int] = []
 
 
 class Latency(msgspec.Struct):
@@ -136,9 +138,10 @@ class Load:
                 lambda: StreamFollower(job.host, path, self.became_valid), job.host, port
             )
             await follower.opened
+        ports = [job.port, *job.more_ports]
         connections = [
-            (await loop.create_connection(lambda: _Connection(self), job.host, job.port))[1]
-            for _ in range(job.connections)
+            (await loop.create_connection(lambda: _Connection(self), job.host, ports[number % len(ports)]))[1]
+            for number in range(job.connections)
         ]
         cpu_s, self._begun, self._is_open = time.process_time(), time.perf_counter(), True
         self._idle.extend(connections)

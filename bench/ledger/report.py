@@ -40,7 +40,7 @@ def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chain
     floor_posts, posts, floor_gets, gets, first_gets = parts.values()
     parts["whole, chains of transfers"] = [chains]
     return "".join((
-        _table(
+        table(
             ("", "floor", "whole", "ratio", "CPU ratio"),
             [
                 _compared("POST to valid, a second", floor_posts, posts),
@@ -49,7 +49,7 @@ def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chain
             ],
         ),
         _latencies(wholes, "some tens of outputs"),
-        _table(
+        table(
             ("CPU, microseconds for each", *ROLES),
             [(name, *_cpu(rounds)) for name, rounds in parts.items()],
         ),
@@ -63,7 +63,7 @@ def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
     empty_gets, gets = [w.get for w in wholes], [w.get for w in figures.rounds]
     empty_firsts, firsts = [w.get_first for w in wholes], [w.get_first for w in figures.rounds]
     return "".join((
-        _table(
+        table(
             ("", "empty store", f"{figures.stored:,} stored", "ratio"),
             [
                 _pair("POST to valid, a second", _rate(empty_posts), _rate(posts)),
@@ -75,7 +75,7 @@ def history(figures: HistoryFigures, wholes: Sequence[WholeFigures]) -> str:
             ],
         ),
         _latencies(figures.rounds, f"about {figures.stored // corpus.SHARED_KEYS:,} outputs"),
-        _table(
+        table(
             ("milliseconds", "p50", "p99", "max"),
             [
                 _latency("outputs by key of the history, one output", [figures.outputs_old]),
@@ -95,7 +95,7 @@ def soak(figures: SoakFigures) -> str:
         f"{figures.minutes:g} minutes at {figures.rate:.0f} a second, {figures.posted:,} posted, "
         f"{figures.refused} of them refused, {figures.missing} accepted and not announced in their minute; "
         f"in the worst minute p99 from POST to valid was {figures.valid_p99_ms_worst:.0f} ms.\n\n"
-    ) + _table(("private memory, MiB", "start", "end", "growth an hour, settled"), rows)
+    ) + table(("private memory, MiB", "start", "end", "growth an hour, settled"), rows)
 
 
 def update(section: str, text: str) -> None:
@@ -130,7 +130,7 @@ def _compared(name: str, floors: Sequence[Round], wholes: Sequence[Round]) -> tu
 
 
 def _latencies(wholes: Sequence[WholeFigures], shared: str) -> str:
-    return _table(
+    return table(
         ("milliseconds", "p50", "p99", "max"),
         [
             _latency("POST answered at half load", [w.half.load.answer_ms for w in wholes]),
@@ -180,6 +180,7 @@ def _notes(rounds: Sequence[Round], wholes: Sequence[WholeFigures], chains: Roun
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are figures."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n"

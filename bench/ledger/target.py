@@ -23,12 +23,13 @@ LOAD = "load"
 
 
 class Target(msgspec.Struct):
-    """Where to send requests, and whose CPU that costs."""
+    """Where to send requests, and whose CPU that costs; the event stream is that of the first port's node."""
 
     port: int
     roles: Mapping[str, Sequence[int]]
     scratch: Path
     stream_port: int | None = None
+    more_ports: list[int] = []
 
 
 class Round(msgspec.Struct):
@@ -97,17 +98,21 @@ def run_round(
     rate: float | None = None,
     follow: bool = False,
     is_cycled: bool = False,
+    drain_s: float = 20.0,
 ) -> Round:
     """One load process against a target; bounded in time."""
     path = write_requests(target.scratch / "requests", requests)
-    job = Job(str(path), HOST, target.port, connections, seconds, rate=rate, is_cycled=is_cycled)
+    job = Job(
+        str(path), HOST, target.port, connections, seconds,
+        rate=rate, is_cycled=is_cycled, drain_s=drain_s, more_ports=target.more_ports,
+    )  # fmt: skip
     if follow:
         assert target.stream_port is not None
         job.stream = (target.stream_port, STREAM_PATH)
     job_path = target.scratch / "job.json"
     job_path.write_bytes(msgspec.json.encode(job))
     before, machine, started = usage.cpu_s(target.roles), usage.machine_s(), time.monotonic()
-    result = _run_load(job_path, timeout_s=seconds + 120)
+    result = _run_load(job_path, timeout_s=seconds + drain_s + 100)
     after, elapsed_s = usage.cpu_s(target.roles), time.monotonic() - started
     used = {role: round(after[role] - before[role], 2) for role in target.roles}
     used[LOAD] = result.cpu_s

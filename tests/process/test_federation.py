@@ -208,14 +208,14 @@ def test_nodes_are_lost_and_come_back(
 
     kill_everything(third)
     waiting = [accepted_by(node) for node in (first, second, first)]
-    block_id = wait_until_all_voted([first, second], id_of(waiting[0]))
+    in_block, block_id = wait_until_voted_on([first, second], [id_of(each) for each in waiting])
     members = set(federation.keys)
     held = election.hold(block_id, members, members, votes_on(first, block_id))
     assert (held.status, held.n_valid) == (Status.UNDECIDED, 2)
     for node in (first, second):
         assert {status_of(node, id_of(each)) for each in waiting} <= {"undecided", "backlog"}
-        assert status_of(node, id_of(waiting[0])) == "undecided"
-        assert get(node, f"transactions/{id_of(waiting[0])}").status_code == 404
+        assert status_of(node, in_block) == "undecided"
+        assert get(node, f"transactions/{in_block}").status_code == 404
 
     at_once(RunningPlatform.start, [third, fourth])
     wait_valid(nodes, [id_of(each) for each in (*decided, *waiting)])
@@ -235,16 +235,22 @@ def kill_everything(node: RunningPlatform) -> None:
     wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), "every process is gone")
 
 
-def wait_until_all_voted(nodes: Sequence[RunningPlatform], tx_id: str) -> str:
-    """Wait until each of these knows the votes of all of these on a transaction's block; returns its id."""
+def wait_until_voted_on(nodes: Sequence[RunningPlatform], tx_ids: Sequence[str]) -> tuple[str, str]:
+    """Wait until each of these nodes knows the votes of all of these on a block with one of the transactions.
 
-    def has_votes(node: RunningPlatform) -> bool:
-        blocks = get(node, "blocks", transaction_id=tx_id).json()
-        return bool(blocks) and len(votes_on(node, blocks[0])) == len(nodes)
+    Which is the first depends on the nodes they were given to. Returns its id and the block's.
+    """
+    found: list[tuple[str, str]] = []
 
-    for node in nodes:
-        wait_for(lambda n=node: has_votes(n), f"the votes around {tx_id} at {node.url}")
-    return get(nodes[0], "blocks", transaction_id=tx_id).json()[0]
+    def is_voted_on() -> bool:
+        for tx_id in tx_ids:
+            for block_id in get(nodes[0], "blocks", transaction_id=tx_id).json():
+                if all(len(votes_on(node, block_id)) == len(nodes) for node in nodes):
+                    found.append((tx_id, block_id))
+        return bool(found)
+
+    wait_for(is_voted_on, "all who are left have voted")
+    return found[0]
 
 
 def test_without_the_log_nodes_serve_what_they_have(

@@ -132,6 +132,21 @@ async def test_two_thousand_outputs_with_eight_spenders_each_have_two_thousand_w
         assert await log_rows(nodes[0], "SELECT count(*) FROM ledger_log.backlog") == [(0,)]
 
 
+async def test_votes_that_come_before_their_blocks_are_no_flaw(postgres: str) -> None:
+    async with federation_of(3, postgres) as nodes:
+        await settle(nodes)
+        for number in range(3):
+            await accept(nodes[2], created(n=number))
+            await settle(nodes[:2])
+        while (await nodes[2].decider.step()).looked_at:
+            pass
+        ahead = "SELECT 1 FROM ledger.votes v WHERE NOT EXISTS (SELECT FROM ledger.log WHERE block_id = v.block_id)"
+        assert len(await nodes[2].database.fetch("test.read", ahead)) >= 4
+        assert await flaws(nodes) == []
+        await settle(nodes)
+        assert await flaws(nodes) == []
+
+
 async def test_a_block_enters_with_all_its_claims_or_not_at_all(postgres: str) -> None:
     async with federation_of(3, postgres) as nodes:
         asset, other = created(n=1), created(n=2)

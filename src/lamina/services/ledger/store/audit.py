@@ -50,10 +50,18 @@ _STRAYS = {
         ("claims", "seq"),
         ("owners", "seq"),
         ("assets", "seq"),
-        ("votes", "block_id"),
         ("decisions", "block_id"),
     )
 }
+# A node of a federation counts votes as they come, also on blocks it has not copied yet: these continue the
+# copy's end, or another block that there are only votes on.
+_STRAYS["votes"] = """
+SELECT count(*) FROM ledger.votes x
+ WHERE NOT EXISTS (SELECT FROM ledger.log l WHERE l.block_id = x.block_id)
+   AND x.previous_block <> (SELECT tip FROM ledger.log_head WHERE id = 1)
+   AND NOT (EXISTS (SELECT FROM ledger.votes v WHERE v.block_id = x.previous_block)
+            AND NOT EXISTS (SELECT FROM ledger.log l WHERE l.block_id = x.previous_block))
+"""
 
 
 @dataclass(frozen=True, slots=True)

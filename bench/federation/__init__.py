@@ -1,0 +1,1 @@
+"""How fast a federation decides on one machine, beside a node on its own, and what that costs."""
