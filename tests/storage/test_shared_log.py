@@ -199,6 +199,26 @@ async def test_an_input_that_another_node_has_not_copied_yet_is_waited_for(postg
         assert len((await laggard.builder.step()).blocks) == 1
 
 
+async def test_a_node_that_lost_its_copy_makes_it_again_under_the_same_key(postgres: str) -> None:
+    async with federation_of(2, postgres) as nodes:
+        asset = created()
+        await accept(nodes[0], asset)
+        await settle(nodes)
+        votes = await log_rows(nodes[0], "SELECT body FROM ledger_log.votes ORDER BY position")
+        lost = await _laggard(nodes)
+        again = make_node(lost.key, lost.database, lost.log, [node.key.public for node in nodes])
+        await settle([nodes[0], again])
+        assert await statuses([again], asset) == {"valid"}
+        assert await log_rows(nodes[0], "SELECT body FROM ledger_log.votes ORDER BY position") == votes
+        handed_on = sent(asset, bob)
+        assert await accept(again, handed_on) == [None]
+        await settle([nodes[0], again])
+        assert await statuses([nodes[0], again], handed_on) == {"valid"}
+        evidence = [await node.database.fetch("test.read", "SELECT * FROM ledger.evidence") for node in nodes]
+        assert evidence == [[], []]
+        assert await flaws([nodes[0], again]) == []
+
+
 async def _laggard(nodes: list[FederationNode]) -> FederationNode:
     """The second node with an empty copy, as after a move to a new machine."""
     node = nodes[1]

@@ -66,6 +66,7 @@ class Follower:
         self._node = node
         self._roster = roster
         self._opened = opened
+        self._votes_before: int | None = None
         self._strict_owners = strict_owners
         self._clock = clock
 
@@ -81,6 +82,8 @@ class Follower:
             DatabaseUnavailable, CommitUnknown: the next step goes on from what is stored.
         """
         await self._publish()
+        if not await self._knows_own_votes():
+            return 0
         head = await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())
         copied = 0
         # The first block comes alone: changes of the membership name it.
@@ -94,6 +97,21 @@ class Follower:
             copied += 1
             await self._publish()
         return copied
+
+    async def _knows_own_votes(self) -> bool:
+        """Whether every vote that was published before this process began has been looked at.
+
+        A copy that was lost and is made again may have had votes of this node; signing anew for their places
+        would contradict them.
+        """
+        if self._votes_before is None:
+            self._votes_before = (await self._log.measure()).last_vote
+        if self._votes_before:
+            cursor = await self._copy.run("ledger.read_vote_cursor", lambda cx: cx.read_vote_cursor())
+            if cursor < self._votes_before:
+                return False
+            self._votes_before = 0
+        return True
 
     async def _learn(self) -> None:
         """Read the changes of the membership that were recorded since."""
@@ -179,8 +197,8 @@ class Follower:
             is_valid=is_valid,
             timestamp=write_timestamp(self._clock.time()),
         )
-        rival = await cx.add_vote(vote, is_published=False)
-        if rival is not None:
+        said = await cx.add_vote(vote, is_published=False)
+        if said is not None and not says_the_same(said, vote):
             raise CriticalDuplicateVote(
                 f"Somebody else has voted with this node's key around block {entry.block_id}",
                 hint="Stop this node, and run one node per key.",
@@ -195,6 +213,13 @@ class Follower:
             await self._copy.run("ledger.mark_votes_published", partial(_mark, shown))
             if len(shown) < len(votes):
                 return  # the log lacks their blocks: the next step tries again
+
+
+def says_the_same(said: Vote, vote: Vote) -> bool:
+    """Whether an earlier vote of this node, from before its copy was lost, stands for this one."""
+    return (said.block_id, said.previous_block, said.is_valid) == (
+        vote.block_id, vote.previous_block, vote.is_valid,
+    )  # fmt: skip
 
 
 async def _mark(votes: Sequence[Vote], cx: CopyTransaction) -> None:
