@@ -211,6 +211,9 @@ class NodeTransaction:
     async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
         raise NotImplementedError("members are given from the beginning")
 
+    async def find_window(self, until_seq: int, *, blocks_max: int, bytes_max: int) -> int:
+        return max(0, until_seq - blocks_max)
+
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
         copy = self._copy
         return [digest(copy.entries[block_id]) for block_id in copy.order[after_seq:until_seq]]

@@ -135,7 +135,7 @@ class SharedLog:
     @property
     def extent(self) -> Extent:
         seq = len(self.blocks)
-        return Extent(seq, seq, seq, len(self.votes))
+        return Extent(seq, seq, len(self.votes))
 
     def begin(self, genesis: LedgerBlock) -> bool:
         if self.blocks:

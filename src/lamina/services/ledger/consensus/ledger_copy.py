@@ -41,6 +41,13 @@ class CopyTransaction(Protocol):
         """Keep a change that stands, or (None) that one was looked at and does not."""
         ...
 
+    async def find_window(self, until_seq: int, *, blocks_max: int, bytes_max: int) -> int:
+        """The position before a run of blocks that ends at a position and is not larger than that.
+
+        The block at the end always belongs to it.
+        """
+        ...
+
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
         """What was copied at positions in a range, without the blocks' bytes."""
         ...

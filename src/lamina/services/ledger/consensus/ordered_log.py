@@ -50,7 +50,7 @@ class OrderedLog(Protocol):
         ...
 
     async def measure(self) -> Extent:
-        """How much the log holds, at one moment."""
+        """Where the log ends, at one moment."""
         ...
 
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:

@@ -15,6 +15,8 @@ from lamina.services.ledger.model.entry import Digest
 
 WINDOW = 512
 """Blocks compared at a time: the newest ones, and as many of the older ones in turn."""
+WINDOW_BYTES = 8 * 2**20
+"""Size past which fewer are: both databases hash them all."""
 
 
 class Watch:
@@ -34,26 +36,29 @@ class Watch:
         """
         head = await self._copy.run("ledger.read_tip", lambda cx: cx.lock_tip())
         extent = await self._log.measure()
-        if extent.blocks != extent.last_seq or extent.last_seq != extent.head_seq:
+        if extent.last_seq != extent.head_seq:
             raise LedgerConflict(
-                f"The log has {extent.blocks} blocks, the last at position {extent.last_seq}, "
-                f"and says that it ends at {extent.head_seq}.",
+                f"The log's last block is at {extent.last_seq}, it says that it ends at {extent.head_seq}.",
                 seq=extent.last_seq,
             )
         if extent.last_seq < head.seq:
             raise LedgerConflict(
                 f"The log ends at {extent.last_seq}, the copy at {head.seq}.", seq=extent.last_seq + 1
             )
-        newest = max(0, head.seq - WINDOW)
-        await self._compare(newest, head.seq)
-        if newest:
-            await self._compare(self._turn, min(self._turn + WINDOW, newest))
-            self._turn = self._turn + WINDOW if self._turn + WINDOW < newest else 0
+        older = await self._compare_up_to(head.seq)
+        self._turn = await self._compare_up_to(min(self._turn, older) or older)
         if extent.last_vote < await self._copy.run(
             "ledger.read_vote_cursor", lambda cx: cx.read_vote_cursor()
         ):
             # The log was restored and counts its votes anew; looking at one again changes nothing.
             await self._copy.run("ledger.restart_votes", lambda cx: cx.move_vote_cursor(0))
+
+    async def _compare_up_to(self, until_seq: int) -> int:
+        """Compare the blocks that end at a position; returns the position before them."""
+        after_seq = await self._copy.run("ledger.find_window", partial(_window, until_seq))
+        if after_seq < until_seq:
+            await self._compare(after_seq, until_seq)
+        return after_seq
 
     async def _compare(self, after_seq: int, until_seq: int) -> None:
         own = await self._copy.run("ledger.read_digests", partial(_digests, after_seq, until_seq))
@@ -68,6 +73,10 @@ class Watch:
             raise LedgerConflict(
                 f"The log lacks blocks between {after_seq + 1} and {until_seq}.", seq=until_seq
             )
+
+
+async def _window(until_seq: int, cx: CopyTransaction) -> int:
+    return await cx.find_window(until_seq, blocks_max=WINDOW, bytes_max=WINDOW_BYTES)
 
 
 async def _digests(after_seq: int, until_seq: int, cx: CopyTransaction) -> Sequence[Digest]:

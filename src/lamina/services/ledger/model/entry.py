@@ -21,9 +21,8 @@ class Digest(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """How much a log holds, at one moment: blocks, the last position, what its head says, the last vote's."""
+    """Where a log ends, at one moment: the last block's position, what its head says, the last vote's."""
 
-    blocks: int
     last_seq: int
     head_seq: int
     last_vote: int

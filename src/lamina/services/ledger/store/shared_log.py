@@ -55,7 +55,7 @@ SELECT coalesce(max(position), 0) + 1, $1, $2 FROM ledger_log.changes
  WHERE NOT EXISTS (SELECT FROM ledger_log.changes WHERE body = $2)
 """
 _MEASURE = """
-SELECT (SELECT count(*) FROM ledger_log.blocks), (SELECT coalesce(max(seq), 0) FROM ledger_log.blocks), h.seq,
+SELECT (SELECT coalesce(max(seq), 0) FROM ledger_log.blocks), h.seq,
        (SELECT position FROM ledger_log.vote_head) FROM ledger_log.head h
 """
 _DIGESTS = """
@@ -221,7 +221,7 @@ class SharedLog:
         return [RecordedChange(*row.values()) for row in rows]
 
     async def measure(self) -> Extent:
-        """How much the log holds, at one moment."""
+        """Where the log ends, at one moment."""
         row = await self._database.fetchrow("ledger.measure_log", _MEASURE)
         assert row is not None, "the migration inserts the head rows"
         return Extent(*row.values())

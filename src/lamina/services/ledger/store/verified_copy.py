@@ -44,6 +44,12 @@ UNION ALL
 SELECT 'live', t.tx_id, t.seq, t.status, NULL, NULL, NULL
   FROM ledger.tx_index t WHERE t.tx_id = ANY ($4) AND t.status IN (0, 1)
 """
+_WINDOW = """
+SELECT min(seq) FROM (
+    SELECT seq, sum(octet_length(body)) OVER (ORDER BY seq DESC) AS bytes FROM (
+        SELECT seq, body FROM ledger.log WHERE seq <= $1 ORDER BY seq DESC LIMIT $2) p) q
+ WHERE bytes <= $3 OR seq = $1
+"""
 _ELECTION = """
 SELECT l.seq, l.is_doubted FROM ledger.log l
  WHERE l.block_id = $1 AND l.seq > 1
@@ -89,6 +95,11 @@ class CopyWork:
     async def add_change(self, recorded: RecordedChange, change: Change | None) -> None:
         """Keep a change that stands, or (None) that one was looked at and does not."""
         await membership.insert(self._cx, recorded, change)
+
+    async def find_window(self, until_seq: int, *, blocks_max: int, bytes_max: int) -> int:
+        """The position before a run of blocks that ends at a position and is not larger than that."""
+        first = await self._cx.fetchval(_WINDOW, until_seq, blocks_max, bytes_max)
+        return until_seq if first is None else first - 1
 
     async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
         """What was copied at positions in a range, without the blocks' bytes."""
