@@ -77,7 +77,6 @@ def federation_cluster(count: int) -> Generator[Cluster]:
             RunningPlatform(
                 directory / f"node{number}",
                 environment={"LAMINA_CONFIG": str(directory / f"node{number}" / "lamina.toml")},
-                offset_from=number,
             )
             for number in range(1, count + 1)
         ]
