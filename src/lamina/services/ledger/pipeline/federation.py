@@ -50,8 +50,8 @@ from lamina.services.ledger.store.verified_copy import VerifiedCopy
 _log = structlog.get_logger("lamina.ledger.federation")
 
 WATCH_PERIOD_S = 2.0
-"""How often the log is held against the copy. A change in the newest window is seen within ten seconds, an older
-one within a pass over the log, which grows with it (consensus/watch.py)."""
+"""How often the log is held against the copy. A change in the newest window is seen within ten seconds, an
+older one within a pass over the log, which grows with it (consensus/watch.py)."""
 CHECKPOINT_PERIOD_S = 5.0
 """How often is asked whether a checkpoint is due, and those of others are looked at."""
 REASSIGN_PERIOD_S = 5.0
