@@ -21,6 +21,14 @@ def flip(path: Path, place: float = 0.5) -> None:
     path.write_bytes(data)
 
 
+def overwrite(path: Path, place: float = 0.5) -> None:
+    """Lose a stretch of bytes; of a single bit in a compressed dump nothing may depend."""
+    data = bytearray(path.read_bytes())
+    begin = int(place * (len(data) - 1))
+    data[begin : begin + 2048] = bytes(2048)
+    path.write_bytes(data)
+
+
 def cut(path: Path) -> None:
     """Lose the second half."""
     data = path.read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.ledger_transactions import Wallet, id_of
-from tests.process.backups import DAMAGES, damaged, flip, sealed_again, tree
+from tests.process.backups import DAMAGES, damaged, flip, overwrite, sealed_again, tree
 from tests.process.command import Home
 from tests.running_platform import RunningPlatform, open_directory
 from tests.wire.ledger_client import wait_until_valid
@@ -164,7 +164,7 @@ def test_whole_and_broken_ones_are_listed_apart(home: Home, backup: Path, place:
 def test_a_dump_that_cannot_be_restored_is_damage_though_well_sealed(
     home: Home, backup: Path, place: Path
 ) -> None:
-    copy = damaged(backup, place, lambda made: flip(made / DUMP_FILE, 0.6))
+    copy = damaged(backup, place, lambda made: overwrite(made / DUMP_FILE, 0.6))
     sealed_again(copy)
     done = restore(home, copy, place / "new")
     assert (done.returncode, done.stdout) == (6, "")

@@ -214,6 +214,7 @@ async def test_connection_ends_when_a_body_is_left_unread():
     async with serving(Site().app) as served, served.peer() as peer:
         response = await peer.ask(b"POST /early HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab")
         assert response.status == 200
+        assert response.headers["connection"] == "close"
         peer.write(b"cde" + get("/hello"))
         assert await peer.rest() == b""
 

@@ -439,6 +439,10 @@ class _Responder:
                 return
             await self._cycle.send(start)
         elif message["type"] == "http.response.start":
+            if self._cycle.more_body:
+                # What is left of the body is never read: the client must hear that the connection ends here,
+                # or it sends its next request to a closed one.
+                self._cycle.keep_alive = False
             self._length = _declared_length(message)
             if self._length != UNDECLARED:
                 self._start = message
