@@ -144,7 +144,7 @@ async def serving(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     port = sock.getsockname()[1]
     proxies = TrustedProxies(trusted)
-    server = HttpServer([(app, sock)], replace(LIMITS, **limits), proxies=proxies)
+    server = HttpServer([(app, sock, replace(LIMITS, **limits))], proxies=proxies)
     await server.start()
     complaints = _Complaints()
     logging.getLogger("uvicorn.error").addHandler(complaints)

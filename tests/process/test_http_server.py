@@ -477,7 +477,7 @@ from lamina.kernel.web.server import HttpServer
 
 async def main():
     sock = socket.socket(fileno=int(sys.argv[1]))
-    server = HttpServer([(Reply(200, b"%d" % os.getpid()), sock)], HttpLimits.from_settings(HttpSettings()))
+    server = HttpServer([(Reply(200, b"%d" % os.getpid()), sock, HttpLimits.from_settings(HttpSettings()))])
     await server.start()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.read)

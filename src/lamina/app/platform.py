@@ -73,7 +73,7 @@ class Platform:
         stop = stop_on_signals()
         plans = [service.plan(self._settings) for service in self._services]
         async with AsyncExitStack() as stack:
-            sockets = _bind_all(plans, stack)
+            sockets = self._bind_all(plans, stack)
             admin_socket = stack.enter_context(self._bind_admin())
             stack.push_async_callback(self._database.stop)
             await self._database.start()
@@ -123,7 +123,18 @@ class Platform:
             WORKER_MODULE,
             brief,
             [sockets[name] for name in process.listeners],
+            flush_s=process.flush_s,
         )
+
+    def _bind_all(self, plans: Sequence[ServicePlan], stack: AsyncExitStack) -> dict[str, socket.socket]:
+        pending_max = self._settings.get(HttpSettings).pending_connections_max
+        return {
+            listener.name: stack.enter_context(
+                bind(listener.host, listener.port, pending_max=listener.pending_max or pending_max)
+            )
+            for plan in plans
+            for listener in plan.listeners
+        }
 
     def _bind_admin(self) -> socket.socket:
         admin = self._settings.get(AdminSettings)
@@ -155,7 +166,7 @@ class Platform:
             request_timeout_s=http.request_timeout_s,
             cors=False,
         )
-        return HttpServer([(app, admin_socket)], HttpLimits.from_settings(http))
+        return HttpServer([(app, admin_socket, HttpLimits.from_settings(http))])
 
     async def _supervise(
         self, state: PlatformState, stop: asyncio.Event, on_ready: Callable[[PlatformState], None]
@@ -180,14 +191,6 @@ async def _announce(state: PlatformState, on_ready: Callable[[PlatformState], No
     while state.reasons():  # noqa: ASYNC110 - children report once a second; there is no event to await
         await asyncio.sleep(0.05)
     on_ready(state)
-
-
-def _bind_all(plans: Sequence[ServicePlan], stack: AsyncExitStack) -> dict[str, socket.socket]:
-    return {
-        listener.name: stack.enter_context(bind(listener.host, listener.port))
-        for plan in plans
-        for listener in plan.listeners
-    }
 
 
 def _address(listener: Listener) -> Address:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lamina.kernel.process import Kernel
     from lamina.kernel.storage.database import Connection, Database
 
-_PACKAGES = {"ledger": "lamina.services.ledger"}
+_PACKAGES = {"ledger": "lamina.services.ledger", "telemetry": "lamina.services.telemetry"}
 
 
 class Service(Protocol):

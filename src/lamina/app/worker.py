@@ -6,7 +6,8 @@ import gc
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import structlog
 import uvloop
@@ -123,7 +124,7 @@ def _server(endpoints: Sequence[Endpoint], sockets: dict[str, int], settings: Se
     limits = HttpLimits.from_settings(http)
     proxies = TrustedProxies(http.trusted_proxies)
     on_response = _access_recorder(settings, endpoints)
-    apps: list[tuple[Any, socket.socket]] = []
+    apps: list[tuple[Any, socket.socket, HttpLimits]] = []
     for endpoint in endpoints:
         wrapped = HttpMiddleware(
             endpoint.app,
@@ -133,8 +134,9 @@ def _server(endpoints: Sequence[Endpoint], sockets: dict[str, int], settings: Se
             on_response=on_response,
             on_measure=recorder(endpoint.listener),
         )
-        apps.append((wrapped, socket.socket(fileno=sockets[endpoint.listener])))
-    return HttpServer(apps, limits, proxies=proxies)
+        sock = socket.socket(fileno=sockets[endpoint.listener])
+        apps.append((wrapped, sock, replace(limits, **cast("dict[str, Any]", endpoint.limits))))
+    return HttpServer(apps, proxies=proxies)
 
 
 def _access_recorder(settings: Settings, endpoints: Sequence[Endpoint]) -> OnResponse | None:

@@ -5,7 +5,7 @@ a part of it (`Part`). Nothing here does anything.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.kernel.errors import LaminaError
@@ -19,21 +19,31 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A TCP address, bound by the platform before any process starts and shared by the workers."""
+    """A TCP address, bound by the platform before any process starts and shared by the workers.
+
+    Attributes:
+        pending_max: connections that may wait to be accepted, where it is not `http.pending_connections_max`.
+    """
 
     name: str
     host: str
     port: int
     path: str = "/"
+    pending_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """`count` operating-system processes that all run the service's `role`."""
+    """`count` operating-system processes that all run the service's `role`.
+
+    Attributes:
+        flush_s: seconds it may take, after its clients are gone, to store what it holds.
+    """
 
     role: str
     count: int
     listeners: tuple[str, ...] = ()
+    flush_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,16 @@ RenderedError = tuple[int, bytes, Sequence[tuple[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An ASGI application on one of the service's listeners, and its wire shape of a known error."""
+    """An ASGI application on one of the service's listeners, and its wire shape of a known error.
+
+    Attributes:
+        limits: bounds that differ on this listener, by their names in `kernel.web.limits`.
+    """
 
     listener: str
     app: ASGIApp
     render_error: Callable[[LaminaError], RenderedError]
+    limits: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)

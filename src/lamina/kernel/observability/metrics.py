@@ -36,6 +36,11 @@ def registry(processes: Callable[[], Mapping[int, Role]] = dict) -> CollectorReg
     return shown
 
 
+def declared() -> Iterable[Metric]:
+    """Every metric that any process of the platform declared, with the values of all added up."""
+    return _Declared().collect()
+
+
 def render(shown: CollectorRegistry) -> tuple[bytes, str]:
     """Prometheus text and its content type. Reads every process's files: some milliseconds."""
     return generate_latest(shown), CONTENT_TYPE_LATEST

@@ -119,6 +119,9 @@ class HttpSettings(Section):
         10000, unit="events", doc="Events that may wait for one websocket client before it is dropped."
     )
     ws_ping_interval_s: Seconds = setting(30.0, unit="s", doc="Time between pings to a websocket client.")
+    pending_connections_max: Count = setting(
+        2048, unit="connections", doc="Connections that may wait to be accepted."
+    )
 
 
 class LogSettings(Section):

@@ -52,8 +52,15 @@ _LOST = (
     OSError,
     TimeoutError,
 )
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_COPY_TRAILER = b"\xff\xff"
 _FINAL = (NoFreeConnection, QuorumLost)  # waiting was part of it, or is of no use
-_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # such as a text too long for an index
+    asyncpg.StatementTooComplexError,
+)
 
 
 class RowsRefused(LaminaError):
@@ -434,6 +441,26 @@ async def copy_rows(
     if rows:
         schema, _, name = table.partition(".")
         await cx.copy_records_to_table(name, schema_name=schema, columns=list(columns), records=rows)
+
+
+async def copy_encoded(cx: Connection, table: str, columns: Sequence[str], rows: bytes) -> None:
+    """COPY rows that the caller encoded himself into `schema.table`, within the caller's transaction.
+
+    Args:
+        cx: where.
+        table: `schema.name`.
+        columns: in the order of each row's fields.
+        rows: in PostgreSQL's binary COPY format, without its header and trailer.
+    """
+
+    async def source() -> AsyncGenerator[bytes]:
+        yield _COPY_HEADER
+        yield rows
+        yield _COPY_TRAILER
+
+    schema, _, name = table.partition(".")
+    copy: Any = cx.copy_to_table  # asyncpg leaves the types of its sources open
+    await copy(name, schema_name=schema, columns=list(columns), source=source(), format="binary")
 
 
 def unavailable(failure: BaseException) -> DatabaseUnavailable:

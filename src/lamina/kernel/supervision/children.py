@@ -27,12 +27,17 @@ class ChildGaveUp(LaminaError):
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A process to keep alive: `python -m <module> <name>`, briefed with a document and inherited sockets."""
+    """A process to keep alive: `python -m <module> <name>`, briefed with a document and inherited sockets.
+
+    Attributes:
+        flush_s: seconds that it may need to stop beyond what every process is given.
+    """
 
     name: str
     module: str
     brief: dict[str, Any]
     sockets: Sequence[socket.socket] = ()
+    flush_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -89,7 +94,7 @@ class Child:
             return
         _signal(process, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), timeout_s)
+            await asyncio.wait_for(process.wait(), timeout_s + self._spec.flush_s)
         except TimeoutError:
             _log.error("process did not drain in time", process=self._spec.name)
             _signal(process, signal.SIGKILL)

@@ -19,7 +19,8 @@ class HttpLimits:
         keep_alive_s: how long an idle connection is kept between two requests.
         ws_frame_bytes_max: one inbound websocket message, fragments together.
         ws_queue_events_max: events a websocket subscriber may leave unread.
-        ws_ping_interval_s: between two server pings; a pong must come within the same time.
+        ws_ping_interval_s: between two server pings; a pong must come within the same time. 0: no pings.
+        pending_connections_max: connections that may wait to be accepted.
     """
 
     header_timeout_s: float
@@ -32,6 +33,7 @@ class HttpLimits:
     ws_frame_bytes_max: int
     ws_queue_events_max: int
     ws_ping_interval_s: float
+    pending_connections_max: int
 
     @classmethod
     def from_settings(cls, settings: HttpSettings) -> "HttpLimits":

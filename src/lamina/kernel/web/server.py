@@ -37,24 +37,26 @@ from lamina.kernel.contracts import ASGIApp
 from lamina.kernel.errors import AlreadyRunning, ConfigurationError
 from lamina.kernel.web.connection import BODY, HEAD, IDLE, WEBSOCKET, Connection, ConnectionTable
 from lamina.kernel.web.framing import ChunkedOverhead, Refusal, check_head, head_bytes
+from lamina.kernel.web.inlet import INLET_EXTENSION, Inlet, InletSocket
 from lamina.kernel.web.limits import HttpLimits
 from lamina.kernel.web.peer import TrustedProxies
 from lamina.kernel.web.port_owner import port_owner
 from lamina.kernel.web.websocket import FRAMES_EXTENSION
 
-BACKLOG = 2048
 SWEEP_INTERVAL_S = 0.25
 PIPELINE_MAX = 64
 WS_FRAGMENTS_MAX = 4096
 UNDECLARED = -1
+GOING_AWAY = 1001
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, pending_max: int = 2048) -> socket.socket:
     """Open a listening socket, which worker processes get by `pass_fds` and nobody inherits by accident.
 
     Args:
         host: an address or a name; `localhost` is 127.0.0.1.
         port: the port; 0 lets the system choose.
+        pending_max: connections that may wait to be accepted.
 
     Raises:
         AlreadyRunning: another process listens there.
@@ -72,7 +74,7 @@ def bind(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         # Listening now, not when served: two sockets may be bound to one port, only one may listen.
-        sock.listen(BACKLOG)
+        sock.listen(pending_max)
     except OSError as error:
         if sock is not None:
             sock.close()
@@ -96,21 +98,20 @@ class HttpServer:
 
     def __init__(
         self,
-        endpoints: Sequence[tuple[ASGIApp, socket.socket]],
-        limits: HttpLimits,
+        endpoints: Sequence[tuple[ASGIApp, socket.socket, HttpLimits]],
         *,
         proxies: TrustedProxies | None = None,
     ) -> None:
         """Prepare; nothing is accepted before `start`.
 
         Args:
-            endpoints: applications and the listening sockets from `bind`.
-            limits: bounds on every connection.
+            endpoints: applications, the listening sockets from `bind`, and the bounds on their connections.
             proxies: addresses exempt from the bound on connections per address.
         """
-        self._endpoints = endpoints
-        self._limits = limits
-        self._table = ConnectionTable(limits, proxies or TrustedProxies())
+        self._endpoints = [
+            (app, sock, ConnectionTable(limits, proxies or TrustedProxies()))
+            for app, sock, limits in endpoints
+        ]
         self._state = ServerState()
         self._listeners: list[asyncio.Server] = []
         self._refusals: Counter[int] = Counter()
@@ -119,7 +120,11 @@ class HttpServer:
     @property
     def connections(self) -> int:
         """Open connections, websockets included."""
-        return len(self._table)
+        return sum(map(len, self._tables))
+
+    @property
+    def _tables(self) -> Sequence[ConnectionTable]:
+        return [table for _, _, table in self._endpoints]
 
     @property
     def refusals(self) -> dict[int, int]:
@@ -130,9 +135,10 @@ class HttpServer:
         """Accept connections on the running loop."""
         loop = asyncio.get_running_loop()
         self._tick()
-        for app, sock in self._endpoints:
-            factory = _ProtocolFactory(_config(app, self._limits), self._state, self._table, self._refusals)
-            self._listeners.append(await loop.create_server(factory, sock=sock, backlog=BACKLOG))
+        for app, sock, table in self._endpoints:
+            factory = _ProtocolFactory(_config(app, table.limits), self._state, table, self._refusals)
+            pending_max = table.limits.pending_connections_max
+            self._listeners.append(await loop.create_server(factory, sock=sock, backlog=pending_max))
 
     async def drain(self, timeout_s: float) -> int:
         """Stop accepting, let requests in flight finish, close everything.
@@ -146,14 +152,16 @@ class HttpServer:
         Returns:
             How many requests and websockets were cut off.
         """
-        self._table.draining = True
+        for table in self._tables:
+            table.draining = True
         for listener in self._listeners:
             listener.close()
         for protocol in list(self._state.connections):
             protocol.shutdown()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._table.empty.wait()
+                for table in self._tables:
+                    await table.empty.wait()
                 while self._state.tasks:
                     await asyncio.wait(self._state.tasks)
         unfinished = await self._cut_off()
@@ -166,15 +174,17 @@ class HttpServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._table.abort()
-        await self._table.empty.wait()
+        for table in self._tables:
+            table.abort()
+            await table.empty.wait()
         return len(tasks)
 
     def _tick(self) -> None:
         """Walk the deadlines; one timer for all connections costs a request nothing."""
         self._sweep = asyncio.get_running_loop().call_later(SWEEP_INTERVAL_S, self._tick)
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        self._table.expire()
+        for table in self._tables:
+            table.expire()
 
 
 def _config(app: ASGIApp, limits: HttpLimits) -> Config:
@@ -489,7 +499,9 @@ def _declared_length(start: HTTPResponseStartEvent) -> int:
 
 
 class _WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket with bounded fragments and bounded pongs."""
+    """uvicorn's websocket with bounded fragments, bounded pongs, and an inlet for those who want one."""
+
+    heard_at = inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -497,6 +509,7 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         self._connection.phase = WEBSOCKET
         self._connection.read_by = inf
         self._pong: list[bytes] = []
+        self._inlet: Inlet | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -523,7 +536,59 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.handshake_complete:
-            self.scope.setdefault("extensions", {})[FRAMES_EXTENSION] = {}
+            extensions: dict[str, object] = cast("Any", self.scope.setdefault("extensions", {}))
+            extensions[FRAMES_EXTENSION] = {}
+            extensions[INLET_EXTENSION] = self._open_inlet
+
+    def _open_inlet(self, inlet: Inlet) -> InletSocket:
+        self._inlet = inlet
+        self.heard_at = self.loop.time()
+        return self
+
+    def handle_events(self) -> None:
+        if self._inlet is not None and self.conn.events:
+            self.heard_at = self.loop.time()
+        super().handle_events()
+
+    def send_receive_event_to_app(self) -> None:
+        if self._inlet is None:
+            super().send_receive_event_to_app()
+            return
+        payload = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if not self.close_sent:
+            self._inlet.message(bytes(payload))
+
+    def ping(self) -> None:
+        if not self.close_sent and not self.transport.is_closing() and self.writable.is_set():
+            self.conn.send_ping(b"")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def pause(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def close(self, code: int, reason: str, *, wait: bool = True) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if wait:
+            self.transport.resume_reading()
+            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        if self._inlet is not None and self.handshake_complete:
+            self.close(GOING_AWAY, "the receiver stops", wait=False)
+        super().shutdown()
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= WS_FRAGMENTS_MAX:

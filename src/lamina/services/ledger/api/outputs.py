@@ -6,9 +6,9 @@ from lamina.formats.base58 import decode_key
 from lamina.formats.errors import FormatError
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.storage.database import Database
+from lamina.kernel.web.array_stream import stream_array
 from lamina.services.ledger import render
 from lamina.services.ledger.api import query
-from lamina.services.ledger.api.stream import stream_array
 from lamina.services.ledger.settings import LedgerSettings
 from lamina.services.ledger.store import outputs
 

@@ -7,11 +7,11 @@ from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.byte_cache import ByteCache
 from lamina.kernel.storage.database import Database
+from lamina.kernel.web.array_stream import stream_array
 from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import json_response
 from lamina.services.ledger.api import query
 from lamina.services.ledger.api.not_found import NotFound
-from lamina.services.ledger.api.stream import stream_array
 from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.pipeline.accept import Intake
 from lamina.services.ledger.rules.form import parse_body

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from lamina.kernel.contracts import Send
 from lamina.kernel.web.respond import JSON_TYPE, json_response
-from lamina.services.ledger import render
 
 
 async def stream_array(send: Send, pages: AsyncIterator[Sequence[bytes]]) -> None:
@@ -40,7 +39,7 @@ class _Parts:
     async def end(self, page: Sequence[bytes]) -> None:
         """The last page."""
         if self._opening == b"[":
-            await json_response(self._send, 200, render.array(page) + b"\n")
+            await json_response(self._send, 200, b"[" + b", ".join(page) + b"]\n")
             return
         tail = self._opening + b", ".join(page) if page else b""
         await self._send({"type": "http.response.body", "body": tail + b"]\n"})

@@ -1,0 +1,1 @@
+"""Telemetry: what nodes say of themselves, stored, queried, shown live and purged."""

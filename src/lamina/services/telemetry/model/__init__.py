@@ -1,0 +1,1 @@
+"""Frozen value types of telemetry. No I/O."""

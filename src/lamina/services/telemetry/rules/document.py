@@ -1,0 +1,145 @@
+"""What a node sent, to what is stored: both shapes, and what must not be stored (spec/telemetry.md 3.5, 3.7).
+
+The text of a message goes to the database as it came: parsing is for looking, never for writing again.
+"""
+
+import json
+import re
+from typing import NoReturn, cast
+
+import msgspec
+
+from lamina.services.telemetry.model.message import Document
+from lamina.services.telemetry.rules.timestamp import microseconds
+
+EXPONENT_DIGITS_MAX = 3
+"""jsonb prints 1e131071 as 131,072 characters: a short message must not become a long answer."""
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_LARGE_EXPONENT = re.compile(rb"[:,\[]\s*-?\d+(?:\.\d+)?[eE][+-]?0*[1-9]\d{%d}" % EXPONENT_DIGITS_MAX)
+_ABSENT = msgspec.Raw(b"")
+
+
+class Unstorable(Exception):
+    """The message is not stored; the connection stays.
+
+    Attributes:
+        reason: a label, one of few.
+        is_json: whether it counts as a message.
+    """
+
+    def __init__(self, reason: str, *, is_json: bool) -> None:
+        """Keep why.
+
+        Args:
+            reason: a label, one of few.
+            is_json: whether it counts as a message.
+        """
+        super().__init__(reason)
+        self.reason = reason
+        self.is_json = is_json
+
+
+class _Seen(msgspec.Struct):
+    """The members that matter of a message; the rest is checked for being JSON, and skipped."""
+
+    msg: msgspec.Raw = _ABSENT
+    ts: msgspec.Raw = _ABSENT
+    id: msgspec.Raw = _ABSENT
+    payload: msgspec.Raw = _ABSENT
+
+
+_decode = msgspec.json.Decoder(_Seen).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def read(payload: bytes) -> Document:
+    """Take a data message.
+
+    Args:
+        payload: of a text or binary message, whole.
+
+    Raises:
+        Unstorable: it is not JSON, no object, has no usable `ts`, or numbers that jsonb would blow up.
+    """
+    seen = _look(payload)
+    if _LARGE_EXPONENT.search(payload) and _has_large_exponent(payload):
+        raise Unstorable("number", is_json=True)
+    if b"\\u0000" in payload:
+        payload = _NUL.sub(rb"\1\\ufffd", payload)
+        seen = _look(payload)
+    inner = _inner(seen)
+    if inner is None:
+        return Document(payload, bytes(seen.msg), _time(seen.ts), None)
+    ts = inner.ts or seen.ts
+    created_at = _time(ts)
+    parts = [bytes(seen.payload)[:-1]]
+    if not inner.ts:
+        parts.append(b',"ts":%b' % bytes(seen.ts))
+    if seen.id:
+        parts.append(b',"telemetry_id":%b' % bytes(seen.id))
+    parts.append(b"}")
+    return Document(b"".join(parts), bytes(inner.msg), created_at, bytes(seen.id) or None)
+
+
+def _look(payload: bytes) -> _Seen:
+    try:
+        if not payload.isascii():
+            payload.decode()
+        return _decode(payload)
+    except msgspec.ValidationError:
+        raise Unstorable("no_object", is_json=_is_json(payload)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unstorable("no_json", is_json=False) from None
+    except RecursionError:
+        raise Unstorable("depth", is_json=False) from None
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _inner(seen: _Seen) -> _Seen | None:
+    """The node's own object where the message is an envelope around it."""
+    if seen.msg or not bytes(seen.payload).startswith(b"{"):
+        return None
+    inner = _decode(seen.payload)
+    return inner if bytes(inner.msg).startswith(b'"') else None
+
+
+def _time(ts: msgspec.Raw) -> int:
+    text = bytes(ts)
+    if not text:
+        raise Unstorable("no_ts", is_json=True)
+    if not text.startswith(b'"'):
+        raise Unstorable("ts_type", is_json=True)
+    created_at = microseconds(_decode_text(text))
+    if created_at is None:
+        raise Unstorable("ts_format", is_json=True)
+    return created_at
+
+
+class _LargeExponentError(Exception):
+    pass
+
+
+def _has_large_exponent(payload: bytes) -> bool:
+    """Look at every number as it is written; text that looks like one is no number."""
+
+    def check(number: str) -> float:
+        exponent = number.lower().partition("e")[2].lstrip("+-").lstrip("0")
+        return _refuse() if len(exponent) > EXPONENT_DIGITS_MAX else 0.0
+
+    try:
+        json.loads(payload, parse_float=check, parse_int=cast("type[int]", len))
+    except (_LargeExponentError, RecursionError):
+        return True
+    return False
+
+
+def _refuse() -> NoReturn:
+    raise _LargeExponentError

@@ -1,0 +1,46 @@
+"""RFC 3339 text to the microseconds that PostgreSQL counts (spec/telemetry.md 3.7)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where PostgreSQL's timestamps begin."""
+
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?P<second>\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+_DAY_US = 86_400_000_000
+
+
+def microseconds(text: str) -> int | None:
+    """The instant, cut to microseconds since 2000-01-01 UTC.
+
+    Args:
+        text: with an offset, any number of fractional digits; `t`, `z` and a blank are tolerated.
+
+    Returns:
+        None where the text is no such instant, or lies outside of the years 1 to 9999 in UTC.
+    """
+    match = _RFC_3339.fullmatch(text)
+    if match is None:
+        return None
+    leap = match["second"] == "60"
+    try:
+        instant = datetime.fromisoformat(_without_leap(text) if leap else text.upper())
+    except ValueError:
+        return None
+    if not _FIRST <= instant <= _LAST:
+        return None
+    passed = instant - EPOCH + timedelta(seconds=leap)
+    return passed.days * _DAY_US + passed.seconds * 1_000_000 + passed.microseconds
+
+
+def _without_leap(text: str) -> str:
+    return text[:17].upper() + "59" + text[19:].upper()
+
+
+def moment(microseconds: int) -> datetime:
+    """The zone-less UTC time of such microseconds."""
+    return (EPOCH + timedelta(microseconds=microseconds)).replace(tzinfo=None)
