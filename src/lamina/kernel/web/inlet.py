@@ -13,8 +13,8 @@ INLET_EXTENSION = "lamina.inlet"
 class Inlet(Protocol):
     """Takes the data messages of one websocket."""
 
-    def message(self, payload: bytes) -> None:
-        """One whole message, text or binary; must not fail, and must not wait."""
+    def message(self, payload: bytes, is_text: bool) -> None:
+        """One whole message; must not fail, and must not wait. Text may not be UTF-8."""
         ...
 
 

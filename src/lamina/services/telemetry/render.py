@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 
 from lamina.kernel.storage.database import Record
+from lamina.services.telemetry.model.element import Element
+from lamina.services.telemetry.model.interest import Pair
 
 _NODE = (
     "id", "ip_addr", "peer_id", "created_at", "audit", "name", "chain", "version", "authority",
@@ -119,6 +121,13 @@ def benchmark_event(row: Record) -> dict[str, Any]:
 def target(name: str) -> dict[str, str]:
     """An element of `/benchmarks/{id}/targets`."""
     return {"target": name}
+
+
+def peer_message(pair: Pair, elements: Iterable[Element]) -> str:
+    """An update of `/feed`."""
+    peer_id, msg = pair
+    data = [{**each.fields, "created_at": timestamp(each.created_at)} for each in elements]
+    return orjson.dumps({"peer_message": {"peer_id": peer_id, "msg": msg}, "data": data}).decode()
 
 
 def failure(text: str) -> bytes:

@@ -29,10 +29,13 @@ from lamina.services.telemetry.api.paths import Normalised
 from lamina.services.telemetry.api.reading import Reading
 from lamina.services.telemetry.api.reputation import ListReputationHistory, ListReputations, MockReputations
 from lamina.services.telemetry.api.stats import HEALTH, VERSION, ListRelations
+from lamina.services.telemetry.feeds.feed import Feeds
+from lamina.services.telemetry.feeds.pairs import Pairs
+from lamina.services.telemetry.feeds.stream import Stream
 from lamina.services.telemetry.intake.buffer import Buffer
 from lamina.services.telemetry.intake.purge import Purge
 from lamina.services.telemetry.intake.socket import NodeSockets
-from lamina.services.telemetry.intake.writer import Stored, Writer
+from lamina.services.telemetry.intake.writer import Writer
 from lamina.services.telemetry.settings import TelemetrySettings, address
 from lamina.services.telemetry.store import partitions, purge
 from lamina.services.telemetry.store.position import position
@@ -75,12 +78,17 @@ async def build(kernel: Kernel, role: str) -> Part:
         bytes_due=telemetry.batch_bytes_max,
         latency_s=telemetry.batch_latency_ms / 1000,
     )
-    writer = Writer(kernel.database, buffer, sync_commit=telemetry.sync_commit, on_stored=_ignore)
+    writer = Writer(kernel.database, buffer, sync_commit=telemetry.sync_commit)
+    stream = Stream(kernel.database, writer.receiver, telemetry.cache_update_interval_ms / 1000)
+    writer.tell(stream.stored)
+    pairs = Pairs(kernel.database, stream, telemetry)
+    feeds = Feeds(pairs, telemetry.feed_clients_max)
     nodes = NodeSockets(kernel.database, buffer, telemetry)
     purger = Purge(kernel.database, telemetry)
     router = _router(Reading(kernel.database, telemetry))
     for path in INTAKE_PATHS:
         router.add_websocket(path, nodes.serve)
+    router.add_websocket("/feed", feeds.serve)
     return Part(
         endpoints=(Endpoint(HTTP, Normalised(router), render_error, _limits(telemetry)),),
         tasks=(
@@ -89,6 +97,8 @@ async def build(kernel: Kernel, role: str) -> Part:
             Task("telemetry.touch", nodes.run_touch),
             Task("telemetry.store", lambda: writer.run(telemetry.flush_timeout_s)),
             Task("telemetry.purge", purger.run),
+            Task("telemetry.stream", stream.run),
+            Task("telemetry.feeds", pairs.run),
         ),
         checks=(Check("database", kernel.database.check),),
     )
@@ -98,10 +108,6 @@ async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     """Nothing yet that operators ask beyond the public API."""
     del kernel
     return {}
-
-
-def _ignore(_stored: Stored) -> None:
-    pass
 
 
 def _limits(telemetry: TelemetrySettings) -> Mapping[str, float]:

@@ -12,9 +12,9 @@ from lamina.kernel.web.respond import Reply, json_response
 from lamina.services.telemetry import render
 from lamina.services.telemetry.api import body
 from lamina.services.telemetry.api.host_systems import Integer
-from lamina.services.telemetry.api.query import parse_time
 from lamina.services.telemetry.api.reading import Reading, answer
 from lamina.services.telemetry.errors import BadBody, UnknownReference
+from lamina.services.telemetry.rules.timestamp import parse_moment
 from lamina.services.telemetry.store import benchmarks, logs
 
 _ID_MAX = 2**31 - 1
@@ -173,7 +173,7 @@ def _json(raw: msgspec.Raw) -> str | None:
 
 
 def _moment(name: str, text: str) -> datetime:
-    moment = parse_time(text)
+    moment = parse_moment(text)
     if moment is None:
         raise BadBody(f"Json deserialize error: {name} is no time such as 2020-01-01T00:00:00")
     return moment

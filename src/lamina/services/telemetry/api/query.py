@@ -8,6 +8,7 @@ import structlog
 
 from lamina.kernel.contracts import Scope
 from lamina.kernel.web.params import QueryTooLarge, parse_query
+from lamina.services.telemetry.rules.timestamp import parse_moment
 
 _log = structlog.get_logger("lamina.telemetry.api")
 
@@ -15,7 +16,6 @@ PARAMETERS_MAX = 64
 BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - the tables' timestamps are zone-less UTC
 END = datetime(9999, 12, 31)  # noqa: DTZ001
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 T = TypeVar("T")
 _INT_4, _INT_8 = 2**31, 2**63
 
@@ -23,17 +23,6 @@ _INT_4, _INT_8 = 2**31, 2**63
 def now() -> datetime:
     """The present, zone-less UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def parse_time(text: str) -> datetime | None:
-    """Zone-less ISO text, or with an offset; None where it is neither."""
-    if not _TIME.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper())
-        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError):
-        return None
 
 
 class Query:
@@ -57,7 +46,7 @@ class Query:
         text = self._values.get(name)
         if text is None:
             return default
-        moment = parse_time(text)
+        moment = parse_moment(text)
         return _ignored(name, text, default) if moment is None else moment
 
     def limit(self, default: int, highest: int) -> int:

@@ -145,8 +145,9 @@ class NodeSocket:
         """Every row of this socket, its own first."""
         return self._rows
 
-    def message(self, payload: bytes) -> None:
+    def message(self, payload: bytes, is_text: bool) -> None:
         """Take a data message; what cannot be stored is counted and logged, and the socket stays."""
+        del is_text  # both kinds are equivalent (spec 3.4)
         BYTES.inc(len(payload))
         try:
             said = document.read(payload)

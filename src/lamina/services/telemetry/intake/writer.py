@@ -36,26 +36,27 @@ class Writer:
     One at a time keeps a connection's messages in order; the next batch arrives while PostgreSQL works.
     """
 
-    def __init__(
-        self, database: Database, buffer: Buffer, *, sync_commit: bool, on_stored: Callable[[Stored], None]
-    ) -> None:
+    def __init__(self, database: Database, buffer: Buffer, *, sync_commit: bool) -> None:
         """Prepare.
 
         Args:
             database: where.
             buffer: from where.
             sync_commit: whether each commit waits for the disk.
-            on_stored: told of every batch, in order, once it is committed.
         """
         self.receiver: UUID = uuid4()
         self._database = database
         self._buffer = buffer
         self._sync_commit = sync_commit
-        self._on_stored = on_stored
+        self._listeners: list[Callable[[Stored], None]] = []
         self._next_id = 0
         self._ids_left = 0
         self._is_waiting_for_database = False
         self._under_way: list[Message | Peer] = []
+
+    def tell(self, listener: Callable[[Stored], None]) -> None:
+        """Tell somebody of every batch, in order, once it is committed."""
+        self._listeners.append(listener)
 
     async def run(self, flush_timeout_s: float) -> None:
         """Write until cancelled, then flush what is left for a bounded time.
@@ -166,7 +167,8 @@ class Writer:
         STORED.inc(count)
         if count:
             BATCH_ROWS.observe(count)
-        self._on_stored(stored)
+        for listener in self._listeners:
+            listener(stored)
 
     def _complain(self, reason: str) -> None:
         self._buffer.measure()

@@ -9,6 +9,7 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?P<second>\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 _DAY_US = 86_400_000_000
@@ -39,6 +40,17 @@ def microseconds(text: str) -> int | None:
 
 def _without_leap(text: str) -> str:
     return text[:17].upper() + "59" + text[19:].upper()
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Zone-less ISO text as UTC, or with an offset, as readers write it; None where it is neither."""
+    if not _ISO.fullmatch(text):
+        return None
+    try:
+        found = datetime.fromisoformat(text.upper())
+        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
 
 
 def moment(microseconds: int) -> datetime:

@@ -1,0 +1,1 @@
+"""What is pushed to dashboards: the messages of chosen nodes (spec/telemetry.md 7), and the live view."""
