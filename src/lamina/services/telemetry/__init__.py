@@ -1,0 +1,1 @@
+"""Telemetry of nodes: Tetcore Analytics and substrate-telemetry in one service (spec/telemetry.md)."""
