@@ -36,6 +36,7 @@ from websockets.http11 import Request
 from lamina.kernel.contracts import ASGIApp
 from lamina.kernel.errors import AlreadyRunning, ConfigurationError
 from lamina.kernel.web.connection import BODY, HEAD, IDLE, WEBSOCKET, Connection, ConnectionTable
+from lamina.kernel.web.event_stream import DRAINING
 from lamina.kernel.web.framing import ChunkedOverhead, Refusal, check_head, head_bytes
 from lamina.kernel.web.inlet import INLET_EXTENSION, Inlet, InletSocket
 from lamina.kernel.web.limits import HttpLimits
@@ -115,6 +116,7 @@ class HttpServer:
         self._state = ServerState()
         self._listeners: list[asyncio.Server] = []
         self._refusals: Counter[int] = Counter()
+        self._draining = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
 
     @property
@@ -137,6 +139,7 @@ class HttpServer:
         self._tick()
         for app, sock, table in self._endpoints:
             factory = _ProtocolFactory(_config(app, table.limits), self._state, table, self._refusals)
+            factory.draining = self._draining
             pending_max = table.limits.pending_connections_max
             self._listeners.append(await loop.create_server(factory, sock=sock, backlog=pending_max))
 
@@ -152,6 +155,7 @@ class HttpServer:
         Returns:
             How many requests and websockets were cut off.
         """
+        self._draining.set()
         for table in self._tables:
             table.draining = True
         for listener in self._listeners:
@@ -228,6 +232,7 @@ class _ProtocolFactory:
         self.state = state
         self.table = table
         self.refusals = refusals
+        self.draining = asyncio.Event()
         self.loop = asyncio.get_running_loop()
 
     def __call__(self) -> asyncio.Protocol:
@@ -242,7 +247,7 @@ class _HttpProtocol(HttpToolsProtocol):
     """
 
     def __init__(self, factory: _ProtocolFactory) -> None:
-        super().__init__(factory.config, factory.state, {}, factory.loop)
+        super().__init__(factory.config, factory.state, {DRAINING: factory.draining}, factory.loop)
         self._table = factory.table
         self._limits = factory.table.limits
         self._refusals = factory.refusals

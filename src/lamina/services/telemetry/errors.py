@@ -29,3 +29,17 @@ class AddressNotAllowed(LaminaError):
 
     code = "telemetry_address_not_allowed"
     http_status = 403
+
+
+class NoSuchChain(LaminaError):
+    """No node of this chain is connected."""
+
+    code = "telemetry_no_such_chain"
+    http_status = 404
+
+
+class TooManyStreams(LaminaError):
+    """The receiver serves as many streams as it may."""
+
+    code = "telemetry_too_many_streams"
+    http_status = 503

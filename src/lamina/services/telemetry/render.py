@@ -1,5 +1,7 @@
 """Rows to the original's JSON (spec/telemetry.md 6): the only place with its field names."""
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -84,6 +86,29 @@ def reputation(row: Record) -> dict[str, Any]:
         "connected": _raw(row["connected"]),
         "ts": timestamp(row["created_at"]),
     }
+
+
+def point(row: Record) -> tuple[str, float]:
+    """An element of `/nodes/{peer_id}/series`."""
+    return timestamp(row["ts"]), row["value"]
+
+
+def table(elements: Iterable[Mapping[str, Any]], *, with_head: bool = True) -> bytes:
+    """The same list as CSV (RFC 4180); what is no plain value is JSON in its cell."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for element in elements:
+        if with_head:
+            writer.writerow(element)
+            with_head = False
+        writer.writerow([_cell(value) for value in element.values()])
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
 
 
 def relation(row: Record) -> dict[str, Any]:

@@ -23,13 +23,23 @@ from lamina.services.telemetry.api.failure import render_error
 from lamina.services.telemetry.api.front import front
 from lamina.services.telemetry.api.host_systems import EXAMPLE as HOST_SYSTEM_EXAMPLE
 from lamina.services.telemetry.api.host_systems import ListHostSystems, PostHostSystem
+from lamina.services.telemetry.api.live import (
+    GetChainStatistics,
+    ListChainNodes,
+    ListChains,
+    StreamEvents,
+    Views,
+)
 from lamina.services.telemetry.api.metrics import GetMetrics
 from lamina.services.telemetry.api.nodes import ListLogs, ListLogStats, ListNodes
 from lamina.services.telemetry.api.paths import Normalised
 from lamina.services.telemetry.api.reading import Reading
 from lamina.services.telemetry.api.reputation import ListReputationHistory, ListReputations, MockReputations
+from lamina.services.telemetry.api.series import GetSeries
 from lamina.services.telemetry.api.stats import HEALTH, VERSION, ListRelations
 from lamina.services.telemetry.feeds.feed import Feeds
+from lamina.services.telemetry.feeds.live import Live, live_limits
+from lamina.services.telemetry.feeds.live_feed import LiveFeeds
 from lamina.services.telemetry.feeds.pairs import Pairs
 from lamina.services.telemetry.feeds.stream import Stream
 from lamina.services.telemetry.intake.buffer import Buffer
@@ -82,13 +92,19 @@ async def build(kernel: Kernel, role: str) -> Part:
     stream = Stream(kernel.database, writer.receiver, telemetry.cache_update_interval_ms / 1000)
     writer.tell(stream.stored)
     pairs = Pairs(kernel.database, stream, telemetry)
-    feeds = Feeds(pairs, telemetry.feed_clients_max)
     nodes = NodeSockets(kernel.database, buffer, telemetry)
+    live = Live(live_limits(telemetry), telemetry, nodes.close_idle)
+    stream.add(live)
+    feeds = Feeds(pairs, live, telemetry.feed_clients_max)
+    live_feeds = LiveFeeds(live, telemetry.feed_clients_max)
     purger = Purge(kernel.database, telemetry)
-    router = _router(Reading(kernel.database, telemetry))
+    reading = Reading(kernel.database, telemetry)
+    router = _router(reading)
+    _add_live(router, Views(reading, live))
     for path in INTAKE_PATHS:
         router.add_websocket(path, nodes.serve)
     router.add_websocket("/feed", feeds.serve)
+    router.add_websocket("/live", live_feeds.serve)
     return Part(
         endpoints=(Endpoint(HTTP, Normalised(router), render_error, _limits(telemetry)),),
         tasks=(
@@ -99,6 +115,7 @@ async def build(kernel: Kernel, role: str) -> Part:
             Task("telemetry.purge", purger.run),
             Task("telemetry.stream", stream.run),
             Task("telemetry.feeds", pairs.run),
+            Task("telemetry.live", live.run),
         ),
         checks=(Check("database", kernel.database.check),),
     )
@@ -130,6 +147,7 @@ def _router(reading: Reading) -> Router:
     router.add("/nodes", {"GET": ListNodes(reading)})
     router.add("/nodes/log_stats", {"GET": ListLogStats(reading)})
     router.add("/nodes/logs", {"GET": ListLogs(reading)})
+    router.add("/nodes/{peer_id}/series", {"GET": GetSeries(reading)})
     router.add("/reputation", {"GET": ListReputations(reading, only_logged=False)})
     router.add("/reputation/logged", {"GET": ListReputations(reading, only_logged=True)})
     router.add("/reputation/{peer_id}", {"GET": ListReputationHistory(reading)})
@@ -142,3 +160,10 @@ def _router(reading: Reading) -> Router:
     router.add("/benchmarks/{id}/targets", {"GET": ListTargets(reading)})
     router.add("/benchmarks/{id}/events", {"GET": ListEvents(reading)})
     return router
+
+
+def _add_live(router: Router, views: Views) -> None:
+    router.add("/live/chains", {"GET": ListChains(views)})
+    router.add("/live/chains/{genesis}/nodes", {"GET": ListChainNodes(views)})
+    router.add("/live/chains/{genesis}/stats", {"GET": GetChainStatistics(views)})
+    router.add("/live/stream", {"GET": StreamEvents(views)})

@@ -119,6 +119,48 @@ class TelemetrySettings(Section):
         60, unit="s", doc="How long a feed without readers is kept.", legacy=("CACHE_TIMEOUT_S",)
     )
     feed_clients_max: Count = setting(4000, unit="clients", doc="Most clients on the feeds of one receiver.")
+    feed_timeout_s: Seconds = setting(
+        10.0,
+        unit="s",
+        doc="How long a client of the live feed may take for its updates.",
+        legacy=("FEED_TIMEOUT",),
+    )
+    node_data_per_second_max: Amount = setting(
+        0,
+        unit="bytes/s",
+        doc="What a node may send in the mean of ten seconds before it is blocked; 0 is no limit.",
+        legacy=("MAX_NODE_DATA_PER_SECOND",),
+    )
+    node_block_s: Count = setting(
+        600, unit="s", doc="How long a blocked address is refused.", legacy=("NODE_BLOCK_SECONDS",)
+    )
+    stale_node_timeout_s: Amount = setting(
+        0,
+        unit="s",
+        doc="Silence after which a node leaves the live view, and its socket is closed; 0 is never.",
+        legacy=("STALE_NODE_TIMEOUT",),
+    )
+    denylist: tuple[str, ...] = setting(
+        (), doc="Names of chains that the live view does not show.", legacy=("DENYLIST",)
+    )
+    third_party_nodes_max: Amount = setting(
+        0,
+        unit="nodes",
+        doc="Nodes that the live view shows of a chain that is not of ours; 0 is no limit.",
+        legacy=("MAX_THIRD_PARTY_NODES",),
+    )
+    first_party_chains: tuple[str, ...] = setting(
+        (), doc="Genesis hashes of our own chains: 0x and 64 hexadecimal digits."
+    )
+    expose_node_details: bool = setting(
+        False,
+        doc="Whether the live view shows addresses and hardware benchmarks of nodes.",
+        legacy=("EXPOSE_NODE_DETAILS",),
+    )
+    history_window_s: Count = setting(
+        180, unit="s", doc="How much before a moment of the past is read to show the live view of then."
+    )
+    history_messages_max: Count = setting(200_000, unit="messages", doc="Most messages that are read for it.")
     assets_path: str = setting(
         "",
         doc="Directory with pages of your own: benchmarks, profiling, reputation, live; built in when empty.",

@@ -72,7 +72,7 @@ class ListBenchmarks:
         """Answer."""
         self._reading.query(scope)
         rows = await benchmarks.list_all(self._reading.database, self._reading.timeout_s)
-        await answer(send, map(render.benchmark, rows))
+        await answer(scope, send, map(render.benchmark, rows))
 
 
 class PostBenchmark:
@@ -124,7 +124,7 @@ class ListEvents:
         """Answer, by name."""
         self._reading.query(scope)
         rows = await benchmarks.list_events(self._reading.database, _id(scope), self._reading.timeout_s)
-        await answer(send, map(render.benchmark_event, rows))
+        await answer(scope, send, map(render.benchmark_event, rows))
 
 
 class ListTargets:
@@ -142,7 +142,7 @@ class ListTargets:
         rows: Sequence[Record] = ()
         if peer_id is not None:
             rows = await logs.list_targets(reading.database, peer_id, reading.timeout_s)
-        await answer(send, [render.target(row["target"]) for row in rows])
+        await answer(scope, send, [render.target(row["target"]) for row in rows])
 
 
 def _id(scope: Scope) -> int:

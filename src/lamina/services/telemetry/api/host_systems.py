@@ -44,7 +44,7 @@ class ListHostSystems:
         """Answer, by id."""
         self._reading.query(scope)
         rows = await host_systems.list_all(self._reading.database, self._reading.timeout_s)
-        await answer(send, map(render.host_system, rows))
+        await answer(scope, send, map(render.host_system, rows))
 
 
 class PostHostSystem:

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from lamina.kernel.contracts import Receive, Scope, Send
-from lamina.kernel.web.array_stream import stream_array
 from lamina.services.telemetry import render
 from lamina.services.telemetry.api import query
-from lamina.services.telemetry.api.reading import Reading, answer, rendered
+from lamina.services.telemetry.api.reading import Reading, answer, answer_pages
 from lamina.services.telemetry.store import logs, nodes
 from lamina.services.telemetry.store.logs import LogFilter
 
@@ -25,7 +24,7 @@ class ListNodes:
         """Answer; parameters are ignored."""
         self._reading.query(scope)
         rows = await nodes.list_latest(self._reading.database, self._reading.timeout_s)
-        await answer(send, map(render.node, rows))
+        await answer(scope, send, map(render.node, rows))
 
 
 class ListLogStats:
@@ -39,7 +38,7 @@ class ListLogStats:
         """Answer; without a peer with nothing."""
         peer_id = self._reading.query(scope).text("peer_id") or ""
         rows = await logs.count_by_type(self._reading.database, peer_id, self._reading.timeout_s)
-        await answer(send, map(render.log_stat, rows))
+        await answer(scope, send, map(render.log_stat, rows))
 
 
 class ListLogs:
@@ -60,7 +59,7 @@ class ListLogs:
             target=asked.text("target"),
         )
         limit = asked.limit(LOGS_LIMIT, self._reading.settings.rows_max)
-        await stream_array(send, rendered(self._pages(wanted, limit)))
+        await answer_pages(scope, send, self._pages(wanted, limit))
 
     async def _pages(self, wanted: LogFilter, limit: int) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         reading = self._reading

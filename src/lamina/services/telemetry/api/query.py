@@ -1,6 +1,7 @@
 """Query parameters: what does not parse is ignored, never refused (spec/telemetry.md 6.1)."""
 
 import re
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -48,6 +49,30 @@ class Query:
             return default
         moment = parse_moment(text)
         return _ignored(name, text, default) if moment is None else moment
+
+    def moment(self, name: str) -> datetime | None:
+        """A moment, zone-less UTC; None when absent."""
+        text = self._values.get(name)
+        if text is None:
+            return None
+        moment = parse_moment(text)
+        return _ignored(name, text, None) if moment is None else moment
+
+    def truth(self, name: str) -> bool | None:
+        """True or false; None when absent."""
+        return {"true": True, "1": True, "false": False, "0": False}.get(self._values.get(name, "").lower())
+
+    def integer(self, name: str, default: int) -> int:
+        """A number of 32 bits."""
+        found = self._integer(name, _INT_4)
+        return default if found is None else found
+
+    def choice(self, name: str, allowed: Container[str], default: str) -> str:
+        """One of a few words."""
+        text = self._values.get(name)
+        if text is None or text in allowed:
+            return text or default
+        return _ignored(name, text, default)
 
     def limit(self, default: int, highest: int) -> int:
         """How many elements; a negative number counts as absent."""

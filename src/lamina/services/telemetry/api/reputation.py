@@ -39,7 +39,7 @@ class ListReputations:
             only_logged=self._only_logged,
             timeout_s=self._reading.timeout_s,
         )
-        await answer(send, map(render.reputations, rows))
+        await answer(scope, send, map(render.reputations, rows))
 
 
 class ListReputationHistory:
@@ -60,7 +60,7 @@ class ListReputationHistory:
             limit=asked.limit(HISTORY_LIMIT, self._reading.settings.rows_max),
             timeout_s=self._reading.timeout_s,
         )
-        await answer(send, map(render.reputation, rows))
+        await answer(scope, send, map(render.reputation, rows))
 
 
 class MockReputations:
@@ -78,7 +78,9 @@ class MockReputations:
         ts = render.timestamp(query.now() - timedelta(seconds=10))
         reporters = MOCK_REPORTERS[:count]
         await answer(
-            send, [render.mock_reputations(each, reporters, _invented(reporters), ts) for each in reporters]
+            scope,
+            send,
+            [render.mock_reputations(each, reporters, _invented(reporters), ts) for each in reporters],
         )
 
 

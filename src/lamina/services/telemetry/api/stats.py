@@ -24,4 +24,4 @@ class ListRelations:
         """Answer, the largest first."""
         self._reading.query(scope)
         rows = await relations.list_sizes(self._reading.database, self._reading.timeout_s)
-        await answer(send, map(render.relation, rows))
+        await answer(scope, send, map(render.relation, rows))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.web.body import ClientGone
@@ -32,22 +32,31 @@ class Outgoing:
             on_command: told every message of the client: payload, whether it is text.
         """
         self.message = on_command
-        self._waiting: deque[bytes | str] = deque()
+        self._waiting: deque[Sequence[bytes | str]] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
         self._is_dropped = False
 
-    def put(self, update: bytes | str) -> None:
-        """Queue an update: text as a text frame, bytes as a binary one."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything was sent."""
+        return not self._waiting
+
+    def put(self, *frames: bytes | str) -> None:
+        """Queue an update of one or more frames: text as text frames, bytes as binary ones."""
         if self._is_dropped:
             return
-        self._waiting.append(update)
-        self._bytes += len(update)
+        self._waiting.append(frames)
+        self._bytes += sum(map(len, frames))
         self._wake.set()
-        if len(self._waiting) > UPDATES_MAX or self._bytes > BYTES_MAX:
-            self._is_dropped = True
-            self._waiting.clear()
-            self.socket.close(TOO_SLOW, "this client does not keep up")
+        if len(self._waiting) > UPDATES_MAX or (len(self._waiting) > 1 and self._bytes > BYTES_MAX):
+            self.drop()
+
+    def drop(self) -> None:
+        """Let the client go: it does not keep up."""
+        self._is_dropped = True
+        self._waiting.clear()
+        self.socket.close(TOO_SLOW, "this client does not keep up")
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the client until it leaves or is let go; the handshake is accepted here."""
@@ -70,12 +79,11 @@ class Outgoing:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                update = self._waiting[0]
-                kind = "text" if isinstance(update, str) else "bytes"
-                await send({"type": "websocket.send", kind: update})
+                for frame in self._waiting[0]:
+                    kind = "text" if isinstance(frame, str) else "bytes"
+                    await send({"type": "websocket.send", kind: frame})
                 if self._waiting:
-                    self._waiting.popleft()
-                    self._bytes -= len(update)
+                    self._bytes -= sum(map(len, self._waiting.popleft()))
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ is taken from messages that are not stored.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -17,12 +18,16 @@ from lamina.kernel.storage.database import Database, Record
 from lamina.services.telemetry.intake.writer import Stored
 from lamina.services.telemetry.model.report import Report
 from lamina.services.telemetry.rules.timestamp import moment
-from lamina.services.telemetry.store import history
+from lamina.services.telemetry.store import history, past
 
 _log = structlog.get_logger("lamina.telemetry.feed")
 
 BATCHES_PER_READ = 64
 ENDED_S = 5.0
+ADOPT_AFTER_S = 60.0
+"""After so long every receiver that is alive has touched its connections."""
+
+CONNECTED = "system.connected"
 
 
 class Listener(Protocol):
@@ -57,6 +62,7 @@ class Stream:
         self._interval_s = interval_s
         self._listeners: list[Listener] = []
         self._wanted: dict[bytes, str] = {}
+        self._own: set[int] = set()
         self._others: set[int] = set()
 
     def add(self, listener: Listener) -> None:
@@ -74,6 +80,7 @@ class Stream:
         reports: list[Report] = []
         for message in stored.batch.messages:
             document, peer = message.document, message.peer
+            self._own.add(peer.row_id or 0)
             msg = self._wanted.get(document.msg)
             if msg is not None and peer.row_id is not None:
                 reports.append(
@@ -89,20 +96,26 @@ class Stream:
                     )
                 )
         ended = [peer.row_id for peer in stored.batch.ended if peer.row_id is not None]
+        self._own.difference_update(ended)
         self._announce(reports, ended)
 
     async def run(self) -> None:
         """Follow other receivers until cancelled."""
         position: int | None = None
-        asked = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        asked, begun, is_complete = loop.time(), loop.time(), False
+        since = datetime.now(UTC).replace(tzinfo=None)
         while True:
             try:
                 if position is None:
                     position = await history.read_position(self._database)
                 position = await self._follow(position)
-                if asyncio.get_running_loop().time() - asked > ENDED_S:
-                    asked = asyncio.get_running_loop().time()
+                if loop.time() - asked > ENDED_S:
+                    asked = loop.time()
                     await self._let_go()
+                if not is_complete and loop.time() - begun > ADOPT_AFTER_S:
+                    await self._adopt(since)
+                    is_complete = True
             except LaminaError as failure:
                 _log.debug("other receivers cannot be followed now", reason=failure.detail)
             await asyncio.sleep(self._interval_s)
@@ -130,12 +143,35 @@ class Stream:
             self._others.difference_update(ended)
             self._announce((), ended)
 
+    async def _adopt(self, since: datetime) -> None:
+        """Learn of nodes that other receivers hold since before this one began."""
+        wanted = self._wanted.values()
+        types = [CONNECTED, *(name for name in wanted if name != CONNECTED)] if CONNECTED in wanted else []
+        rows = await past.list_alive(self._database, since, types)
+        found = [_adopted(row) for row in rows if row["connection"] not in self._own | self._others]
+        self._others.update(report.connection for report in found)
+        self._announce(found, ())
+
     def _announce(self, reports: Sequence[Report], ended: Sequence[int]) -> None:
         for listener in self._listeners:
             if reports:
                 listener.hear(reports)
             if ended:
                 listener.leave(ended)
+
+
+def _adopted(row: Record) -> Report:
+    """A message from before; at position 0 it is news to nobody who keeps a history."""
+    return Report(
+        0,
+        row["connection"],
+        row["ip_addr"],
+        row["peer_id"],
+        row["msg"],
+        row["created_at"],
+        row["logs"].encode(),
+        is_own=False,
+    )
 
 
 def _report(position: int, row: Record) -> Report:

@@ -1,6 +1,8 @@
 """A node's websocket: handshake, messages, heartbeat, end (spec/telemetry.md 3)."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import structlog
 
@@ -13,6 +15,9 @@ from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket
 from lamina.kernel.web.respond import Reply
 from lamina.services.telemetry.errors import AddressNotAllowed
 from lamina.services.telemetry.intake.buffer import Buffer
+from lamina.services.telemetry.live.address import host_of
+from lamina.services.telemetry.live.blocked_addresses import BlockedAddresses
+from lamina.services.telemetry.live.traffic_meter import TrafficMeter
 from lamina.services.telemetry.metrics import BYTES, DROPPED, ENDED, MESSAGES, OPENED
 from lamina.services.telemetry.model.message import Document, Message
 from lamina.services.telemetry.model.peer import Peer
@@ -26,11 +31,12 @@ _log = structlog.get_logger("lamina.telemetry.intake")
 OPEN_PATIENCE_S = 10.0
 SWEEP_S = 0.25
 TOUCH_S = 50.0
-SILENT = 1011
+NORMAL, POLICY, SILENT = 1000, 1008, 1011
 _TEXT = b"text/plain; charset=utf-8"
 _FULL = Reply(
     503, b"This receiver holds as many nodes as it may\n", [(b"retry-after", b"5")], content_type=_TEXT
 )
+_TOO_MUCH = Reply(403, b"Too much traffic\n", content_type=_TEXT)
 _FORBIDDEN = Reply(403, b"Nodes may not connect from this address\n", content_type=_TEXT)
 
 
@@ -46,6 +52,7 @@ class NodeSockets:
         self._buffer = buffer
         self._settings = settings
         self._database = database
+        self._blocked = BlockedAddresses(settings.node_block_s)
         self._addresses = AddressRule.parse(settings.trust_forwarded)
         self._allowed = AllowList(settings.allowed_cidrs)
         self._nodes: set[NodeSocket] = set()
@@ -67,6 +74,9 @@ class NodeSockets:
             _log.warning("a node was refused", ip_addr=ip_addr, code=AddressNotAllowed.code)
             await _FORBIDDEN(scope, receive, send)
             return
+        if self._blocked.is_blocked(milliseconds(), host_of(ip_addr)):
+            await _TOO_MUCH(scope, receive, send)
+            return
         if len(self._nodes) >= self._settings.connections_max:
             await _FULL(scope, receive, send)
             return
@@ -82,7 +92,7 @@ class NodeSockets:
         await self._hold(peer, scope, receive, send)
 
     async def _hold(self, peer: Peer, scope: Scope, receive: Receive, send: Send) -> None:
-        node = NodeSocket(peer, self._buffer, self._settings)
+        node = NodeSocket(peer, self._buffer, self._settings, self._block)
         node.socket = scope["extensions"][INLET_EXTENSION](node)
         self._nodes.add(node)
         OPENED.inc()
@@ -96,6 +106,16 @@ class NodeSockets:
             self._nodes.discard(node)
             ENDED.inc()
             self._buffer.end(node.peers(), node.socket)
+
+    def _block(self, address: str) -> None:
+        _log.warning("a node sends too much and is blocked", ip_addr=address)
+        self._blocked.block(milliseconds(), host_of(address))
+
+    def close_idle(self, row_id: int) -> None:
+        """Close the socket of a row whose nodes the live view has given up (spec B.1)."""
+        for node in self._nodes:
+            if any(peer.row_id == row_id for peer in node.peers()):
+                node.socket.close(NORMAL, "no node is left on this connection")
 
     async def run_heartbeat(self) -> None:
         """Ping every node, and let go of those that are silent (spec 3.3)."""
@@ -125,14 +145,20 @@ class NodeSocket:
 
     socket: InletSocket
 
-    def __init__(self, peer: Peer, buffer: Buffer, settings: TelemetrySettings) -> None:
+    def __init__(
+        self, peer: Peer, buffer: Buffer, settings: TelemetrySettings, block: Callable[[str], None]
+    ) -> None:
         """Start with nobody known.
 
         Args:
             peer: the socket's own row.
             buffer: where messages wait.
             settings: limits.
+            block: told the address of a node that sends too much.
         """
+        self._block = block
+        rate_max = settings.node_data_per_second_max
+        self._meter = TrafficMeter(rate_max) if rate_max else None
         self._own = peer
         self._buffer = buffer
         self._settings = settings
@@ -149,6 +175,10 @@ class NodeSocket:
         """Take a data message; what cannot be stored is counted and logged, and the socket stays."""
         del is_text  # both kinds are equivalent (spec 3.4)
         BYTES.inc(len(payload))
+        if self._meter is not None and self._meter.add(milliseconds(), len(payload)):
+            self._block(self._own.ip_addr)
+            self.socket.close(POLICY, "too much traffic")
+            return
         try:
             said = document.read(payload)
         except document.Unstorable as fault:
@@ -216,3 +246,8 @@ class NodeSocket:
             self.socket.close(SILENT, "no sign of life", wait=False)
         else:
             self.socket.ping()
+
+
+def milliseconds() -> int:
+    """A clock that only goes forward."""
+    return time.monotonic_ns() // 1_000_000
