@@ -14,7 +14,7 @@ SUMS = {
 }
 """How the values of a step become one: our own words of SQL, chosen by name."""
 
-_NUMBER = r"^\s*[-+]?\d{1,300}(\.\d{0,300})?([eE][-+]?\d{1,2})?\s*$"
+_NUMBER = r"^\s*[-+]?\d{1,200}(\.\d{0,200})?([eE][-+]?\d{1,2})?\s*$"
 
 
 @dataclass(frozen=True, slots=True)
