@@ -68,7 +68,8 @@ async def lock(cx: Connection, peers: Sequence[Peer], *, durable: bool) -> None:
         [peer.row_id for peer in peers],
         durable,
     )
-    missing = [peer for peer in peers if peer.row_id not in present]
+    there = set(present)
+    missing = [peer for peer in peers if peer.row_id not in there]
     if missing:
         await cx.execute(
             f"""
