@@ -135,18 +135,19 @@ def connected(peer_id: str, ts: str = "2021-03-01T12:00:00Z") -> Payload:
 
 
 @contextlib.contextmanager
-def telemetry_running(dsn: str | None = None, **settings: object) -> Iterator[Telemetry]:
+def telemetry_running(
+    dsn: str | None = None, services: str = "telemetry", **settings: object
+) -> Iterator[Telemetry]:
     """`lamina up --services telemetry`, until the end of the block.
 
     Args:
+        services: what runs, between commas.
         dsn: a server on which it gets a database of its own; the embedded one when absent.
         settings: of the section telemetry.
     """
     environment = {f"LAMINA_TELEMETRY__{name.upper()}": str(value) for name, value in settings.items()}
     with open_directory() as directory:
-        platform = RunningPlatform(
-            directory / "data", environment=environment, args=("--services", "telemetry")
-        )
+        platform = RunningPlatform(directory / "data", environment=environment, args=("--services", services))
         own = None if dsn is None else new_database(dsn)
         if own is not None:
             platform.dsn = own
