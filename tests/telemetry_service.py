@@ -141,8 +141,8 @@ def telemetry_running(
     """`lamina up --services telemetry`, until the end of the block.
 
     Args:
-        services: what runs, between commas.
         dsn: a server on which it gets a database of its own; the embedded one when absent.
+        services: what runs, between commas.
         settings: of the section telemetry.
     """
     environment = {f"LAMINA_TELEMETRY__{name.upper()}": str(value) for name, value in settings.items()}
