@@ -555,6 +555,12 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
             self.heard_at = self.loop.time()
         super().handle_events()
 
+    def handle_parser_exception(self) -> None:
+        if self._inlet is not None:
+            # Whole messages before the broken frame, in the same piece of input, were read and count.
+            self.handle_events()
+        super().handle_parser_exception()
+
     def send_receive_event_to_app(self) -> None:
         if self._inlet is None:
             super().send_receive_event_to_app()

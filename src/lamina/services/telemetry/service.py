@@ -144,7 +144,8 @@ def _limits(telemetry: TelemetrySettings) -> Mapping[str, float]:
 
 def _router(reading: Reading) -> Router:
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
-    router.add("/", {"GET": front})
+    for path in INTAKE_PATHS:
+        router.add(path, {"GET": front})
     router.add("/health", {"GET": HEALTH})
     router.add("/metrics", {"GET": GetMetrics()})
     router.add("/stats/version", {"GET": VERSION})

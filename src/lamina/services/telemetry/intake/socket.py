@@ -56,6 +56,7 @@ class NodeSockets:
         self._addresses = AddressRule.parse(settings.trust_forwarded)
         self._allowed = AllowList(settings.allowed_cidrs)
         self._nodes: set[NodeSocket] = set()
+        self._joining = 0
         self._opening: Batcher[Peer, int] = Batcher(
             "telemetry.open",
             lambda sockets: connections.open_rows(database, sockets),
@@ -77,10 +78,11 @@ class NodeSockets:
         if self._blocked.is_blocked(milliseconds(), host_of(ip_addr)):
             await _TOO_MUCH(scope, receive, send)
             return
-        if len(self._nodes) >= self._settings.connections_max:
+        if len(self._nodes) + self._joining >= self._settings.connections_max:
             await _FULL(scope, receive, send)
             return
         peer = Peer(ip_addr, audit=scope["path"].strip("/").endswith("audit"))
+        self._joining += 1
         try:
             peer.row_id = await self._opening.submit(peer)
         except LaminaError as failure:
@@ -89,6 +91,8 @@ class NodeSockets:
                 scope, receive, send
             )
             return
+        finally:
+            self._joining -= 1
         await self._hold(peer, scope, receive, send)
 
     async def _hold(self, peer: Peer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,8 +102,9 @@ class NodeSockets:
         OPENED.inc()
         try:
             await send({"type": "websocket.accept"})
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
+            while (event := await receive())["type"] != "websocket.disconnect":
+                # Only what an impatient node sent before it was accepted comes this way.
+                node.message(event.get("bytes") or event.get("text", "").encode())
         except (OSError, ClientGone):
             pass
         finally:
