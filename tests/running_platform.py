@@ -23,22 +23,24 @@ import asyncpg
 import httpx
 
 READY_TIMEOUT_S = 60.0
-_DEFAULT_PORTS = (9984, 9985, 8088)
+_DEFAULT_PORTS = (9984, 9985, 8088, 8080)
+OFFSET_STEP = 9
 PLACES = 4
-OFFSETS_EACH = 600
+OFFSETS_EACH = 350
 _numbers = itertools.count()
 
 
 def free_port_offset() -> int:
     """An offset at which every default port is free now, and that nobody else is given.
 
-    Offsets are multiples of five, at which no default port becomes another one's; each test process has a
-    range of its own. All ports are below 32768, where Linux begins to take ports for outgoing connections.
+    Offsets are multiples of nine, which divides no difference of two default ports, so that none becomes
+    another one's; each test process has a range of its own. All ports are below 32768, where Linux begins to
+    take ports for outgoing connections.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     place = int(worker[2:]) if worker.startswith("gw") else os.getpid()
     for _ in range(OFFSETS_EACH):
-        offset = 10_000 + 5 * (place % PLACES * OFFSETS_EACH + next(_numbers) % OFFSETS_EACH)
+        offset = 10_000 + OFFSET_STEP * (place % PLACES * OFFSETS_EACH + next(_numbers) % OFFSETS_EACH)
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
             return offset
     raise RuntimeError("no free ports")
@@ -110,6 +112,14 @@ class RunningPlatform:
     @property
     def admin_url(self) -> str:
         return f"http://127.0.0.1:{8088 + self.offset}"
+
+    @property
+    def telemetry_port(self) -> int:
+        return 8080 + self.offset
+
+    @property
+    def telemetry_url(self) -> str:
+        return f"http://127.0.0.1:{self.telemetry_port}"
 
     @property
     def command(self) -> list[str]:
