@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.postgres_server import SharedServer
 from tests.running_platform import RunningPlatform, open_directory
+from tests.telemetry_service import Telemetry, telemetry_running
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,10 @@ def postgres() -> Iterator[str]:
         server = SharedServer(directory / "data")
         yield server.start()
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def telemetry(postgres: str) -> Iterator[Telemetry]:
+    """One running telemetry service per test process, with its defaults; peers of each test are its own."""
+    with telemetry_running(postgres) as running:
+        yield running

@@ -52,6 +52,19 @@ def execute(dsn: str, *statements: str) -> None:
     in_thread(work())
 
 
+def fetch(dsn: str, query: str) -> list[asyncpg.Record]:
+    """The rows of one query."""
+
+    async def work() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await connection.fetch(query)
+        finally:
+            await connection.close()
+
+    return in_thread(work())
+
+
 def sibling(dsn: str, database: str) -> str:
     """The DSN of another database on the same server."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))

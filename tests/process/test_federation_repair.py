@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.federation import created
-from tests.postgres_server import execute
+from tests.postgres_server import execute, fetch
 from tests.running_federation import (
     RunningFederation,
     get,
@@ -20,6 +20,18 @@ from tests.running_federation import (
 from tests.running_platform import RunningPlatform
 
 DETECTED_WITHIN_S = 10.0
+UNTIE = "DELETE FROM ledger_log.votes; "
+TAMPERED = {
+    "deleted": UNTIE + "DELETE FROM ledger_log.blocks WHERE seq = 3",
+    "put in at the end": "INSERT INTO ledger_log.blocks (seq, prev, block_id, body) "
+    "VALUES (999, 'nothing', repeat('f', 64), 'x')",
+    "put in for another": UNTIE + "DELETE FROM ledger_log.blocks WHERE seq = 2; "
+    "INSERT INTO ledger_log.blocks (seq, prev, block_id, body) VALUES (2, '-', repeat('f', 64), 'x')",
+    "renamed": UNTIE + "UPDATE ledger_log.blocks SET block_id = repeat('0', 64) WHERE seq = 4",
+    "renumbered": "UPDATE ledger_log.blocks SET seq = 999 WHERE seq = 2; "
+    "UPDATE ledger_log.blocks SET seq = 2 WHERE seq = 3; "
+    "UPDATE ledger_log.blocks SET seq = 3 WHERE seq = 999",
+}
 numbers = itertools.count()
 
 
@@ -74,6 +86,43 @@ def test_a_rewritten_log_is_seen_halts_the_votes_and_is_restored(federation: Run
         verified = node.run("ledger", "verify")
         assert verified.returncode == 0, verified.stdout
     assert federation.nodes[0].run("ledger", "evidence").stdout == "No member has contradicted itself.\n"
+
+
+def signed(federation: RunningFederation) -> tuple[int, int]:
+    """How many votes and blocks the nodes have published."""
+    row = fetch(
+        federation.log_dsn,
+        "SELECT (SELECT position FROM ledger_log.vote_head), (SELECT seq FROM ledger_log.head)",
+    )[0]
+    return row[0], row[1]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("statements", TAMPERED.values(), ids=TAMPERED)
+def test_a_row_that_was_changed_is_seen_by_every_node_and_given_back(
+    federation: RunningFederation, statements: str
+) -> None:
+    known = [make_valid(federation, by=n) for n in range(3)]
+    for node in federation.nodes:
+        wait_for(lambda n=node: votes(n, known[-1]) == 3, "every node has voted")
+    execute(federation.log_dsn, statements)
+    for node in federation.nodes:
+        wait_for(lambda n=node: is_halted(n), "the tampering is seen", DETECTED_WITHIN_S)
+    before = signed(federation)
+    waiting = created(n=f"while halted: {statements}")
+    assert post(federation.nodes[0], waiting).status_code == 202
+    planned = federation.nodes[1].run("ledger", "republish", "--plan", "--json")
+    assert planned.returncode == 0, planned.stderr
+    for node in federation.nodes:
+        assert [status_of(node, tx_id) for tx_id in known] == ["valid"] * 3
+        assert status_of(node, waiting["id"]) == "backlog"
+        assert is_halted(node)
+    assert signed(federation) == before
+    done = federation.nodes[1].run("ledger", "republish", "--json")
+    assert json.loads(done.stdout) == {**json.loads(planned.stdout), "done": True}, done.stderr
+    for node in federation.nodes:
+        wait_for(lambda n=node: readiness(n)[0] == 200, "the alarm has ended", DETECTED_WITHIN_S)
+    wait_valid(federation.nodes, [waiting["id"], make_valid(federation)])
 
 
 @pytest.mark.timeout(180)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.process.serving import get, on_uvloop, post, serving
+from tests.websocket_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -19,7 +20,6 @@ from lamina.kernel.web.routing import Router
 from lamina.kernel.web.websocket import Fanout
 
 PATH = "/stream"
-TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 
 
 def app_of(endpoint) -> HttpMiddleware:
@@ -54,15 +54,6 @@ def upgrade(*headers: str, path: str = PATH) -> bytes:
         f"Sec-WebSocket-Key: {key}",
         *headers,
     )
-
-
-def frame(opcode: int, payload: bytes, *, fin: bool = True, mask: bool = True, reserved: int = 0) -> bytes:
-    size = len(payload)
-    extended = b"" if size < 126 else struct.pack("!H", size) if size < 65536 else struct.pack("!Q", size)
-    short = size if size < 126 else 126 if size < 65536 else 127
-    head = bytes([fin << 7 | reserved << 4 | opcode, mask << 7 | short]) + extended
-    key = b"\x01\x02\x03\x04"
-    return head + (key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload)) if mask else payload)
 
 
 async def read_frame(peer) -> tuple[int, bytes]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import Network
-from tests.simulation.shared_log import SharedLog, digest
+from tests.simulation.shared_log import SharedLog, digest, digest_versions
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint
@@ -51,9 +51,21 @@ class LogConnection:
     async def measure(self) -> Extent:
         return await self.network.read(self.node, lambda: self.log.extent)
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
         return await self.network.read(
-            self.node, lambda: [digest(entry) for entry in self.log.read(after_seq, until_seq - after_seq)]
+            self.node,
+            lambda: [digest(self.log.blocks[seq]) for seq in positions if seq in self.log.blocks],
+        )
+
+    async def read_versions(self, where: Range) -> Sequence[Version]:
+        return await self.network.read(self.node, lambda: self.log.read_versions(where))
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        return await self.network.read(
+            self.node,
+            lambda: [
+                digest_versions([row.version for row in self.log.read_versions(each)]) for each in ranges
+            ],
         )
 
     async def publish_vote(self, vote: Vote) -> bool:

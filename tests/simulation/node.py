@@ -31,6 +31,7 @@ from lamina.services.ledger.rules.form import parse_transaction
 
 LIMITS = BuilderLimits(transactions_max=24, bytes_max=20_000)
 FOLLOW_S, DECIDE_S, BUILD_S, REASSIGN_S, WATCH_S = 1.0, 1.0, 3.0, 3.0, 10.0
+WATCH_ROWS_MAX = 4096
 STALE_S = 6.0
 AGAIN_S = 0.05
 
@@ -128,7 +129,7 @@ class Node:
         self._spawn("follow", self._loop(follow, FOLLOW_S))
         self._spawn("decide", self._loop(decide, DECIDE_S))
         self._spawn("build", self._loop(build_blocks, BUILD_S))
-        self._spawn("watch", self._loop(Watch(self._log, self.copy).step, WATCH_S))
+        self._spawn("watch", self._loop(Watch(self._log, self.copy, rows_max=WATCH_ROWS_MAX).step, WATCH_S))
         self._spawn("reassign", self._loop(reassignment.step, REASSIGN_S))
 
     def _spawn(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -11,13 +11,13 @@ from typing import TypeVar
 from tests.simulation.invariants import GENESIS_SEQ, Invariants
 from tests.simulation.kernel import Pause
 from tests.simulation.network import Network
-from tests.simulation.shared_log import digest
+from tests.simulation.shared_log import digest, digest_versions
 
 from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction
 from lamina.services.ledger.errors import LedgerConflict
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Digest, Entry, Head
+from lamina.services.ledger.model.entry import Compared, Digest, Entry, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.membership import Change
 from lamina.services.ledger.model.recorded_change import RecordedChange
@@ -45,6 +45,7 @@ class NodeCopy:
         self.head = Head(0, "")
         self.entries: dict[str, Entry] = {}
         self.order: list[str] = []
+        self.versions: dict[int, int] = {}
         self.doubted: dict[str, bool] = {}
         self.blocks: dict[str, LedgerBlock] = {}
         self.decisions: dict[str, Status] = {}
@@ -96,6 +97,8 @@ class NodeCopy:
     def add(self, entry: Entry, block: LedgerBlock | None) -> None:
         self.entries[entry.block_id] = entry
         self.order.append(entry.block_id)
+        if entry.version is not None:
+            self.versions[entry.seq] = entry.version
         self.head = Head(entry.seq, entry.block_id)
         if block is None:
             self.doubted[entry.block_id] = True
@@ -214,9 +217,30 @@ class NodeTransaction:
     async def find_window(self, until_seq: int, *, blocks_max: int, bytes_max: int) -> int:
         return max(0, until_seq - blocks_max)
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
+        return [digest(entry) for seq in positions for entry in self._entries(Range(seq - 1, seq))]
+
+    async def read_compared(self, where: Range) -> Sequence[Compared]:
+        versions = self._copy.versions
+        return [
+            Compared(entry.seq, versions.get(entry.seq), len(entry.body)) for entry in self._entries(where)
+        ]
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        versions = self._copy.versions
+        return [
+            digest_versions(
+                [versions[seq] for seq in range(each.after_seq + 1, each.until_seq + 1) if seq in versions]
+            )
+            for each in ranges
+        ]
+
+    async def remember_versions(self, versions: Sequence[Version]) -> None:
+        self._writes.append(lambda: self._copy.versions.update(versions))
+
+    def _entries(self, where: Range) -> list[Entry]:
         copy = self._copy
-        return [digest(copy.entries[block_id]) for block_id in copy.order[after_seq:until_seq]]
+        return [copy.entries[block_id] for block_id in copy.order[where.after_seq : where.until_seq]]
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:
         await self.pause()

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
-from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head, Range, Version
 from lamina.services.ledger.model.identifier import is_id
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.transaction import Outpoint
@@ -24,6 +24,13 @@ _GONE = object()
 def digest(entry: Entry) -> Digest:
     """What must never change about an entry."""
     return Digest(entry.seq, entry.previous, entry.block_id, sha256(entry.body).digest())
+
+
+def digest_versions(versions: Sequence[int]) -> bytes | None:
+    """One digest over versions in order; None where there are none."""
+    if not versions:
+        return None
+    return sha256(b"".join(version.to_bytes(4, "big") for version in versions)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +192,18 @@ class SharedLog:
 
     def _add(self, block_id: str, body: bytes) -> None:
         seq, tip = self.head
-        self._put(self.blocks, seq + 1, Entry(seq + 1, tip, block_id, body))
+        self._put(self.blocks, seq + 1, Entry(seq + 1, tip, block_id, body, version=self._calls))
         self._put(self.seqs, block_id, seq + 1)
 
     def read(self, after_seq: int, limit: int) -> list[Entry]:
         return [
             self.blocks[seq] for seq in range(after_seq + 1, min(after_seq + limit, len(self.blocks)) + 1)
         ]
+
+    def read_versions(self, where: Range) -> list[Version]:
+        """A row's is the number of the call that wrote it."""
+        entries = self.read(where.after_seq, where.until_seq - where.after_seq)
+        return [Version(entry.seq, entry.version or 0) for entry in entries]
 
     # Votes
 

@@ -27,6 +27,7 @@ from lamina.services.ledger.store.schema import MIGRATIONS, NAME
 from lamina.services.ledger.store.shared_log import SharedLog
 from lamina.services.ledger.store.verified_copy import VerifiedCopy
 
+WATCH_ROWS_MAX = 400_000
 LIMITS = BuilderLimits(transactions_max=1000, bytes_max=8 * 2**20)
 
 
@@ -65,7 +66,7 @@ def make_node(key: KeyPair, database: Database, log: SharedLog, members: Sequenc
         Decider(log, copy, roster, assignment),
         Builder(log, copy, key, roster, LIMITS, opened=opened, strict_owners=True, clock=clock),
         Acceptance(log, copy, assignment, strict_owners=True),
-        Watch(log, copy),
+        Watch(log, copy, rows_max=WATCH_ROWS_MAX),
         Checkpointer(log, copy, key, roster, clock),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from lamina import __version__
 from lamina.app import registry
 from lamina.app.admin import admin_app, admin_token
 from lamina.app.database import PlatformDatabase
+from lamina.app.reporting import Reporting, receiver_url
 from lamina.app.state import Address, PlatformState
 from lamina.kernel.clock import SystemClock
 from lamina.kernel.contracts import Listener, ProcessSpec, ServicePlan
@@ -86,7 +87,7 @@ class Platform:
             server = await self._admin_server(admin_socket, state, kernel)
             await server.start()
             stack.push_async_callback(server.drain, 1.0)
-            await self._supervise(state, stop, on_ready)
+            await self._supervise(state, stop, on_ready, await self._reports(plans, kernel))
 
     async def _connect(self) -> Database:
         options = PoolOptions.of(
@@ -168,18 +169,33 @@ class Platform:
         )
         return HttpServer([(app, admin_socket, HttpLimits.from_settings(http))])
 
+    async def _reports(self, plans: Sequence[ServicePlan], kernel: Kernel) -> Sequence[Reporting]:
+        """What tells telemetry of the platform's services."""
+        ports = {each.name: each.port for plan in plans for each in plan.listeners}
+        url = receiver_url(self._platform.report_to, ports)
+        if url is None:
+            return ()
+        reporters = [(each.NAME, await each.reporter(kernel)) for each in self._services]
+        return [Reporting(name, reporter, url) for name, reporter in reporters if reporter is not None]
+
     async def _supervise(
-        self, state: PlatformState, stop: asyncio.Event, on_ready: Callable[[PlatformState], None]
+        self,
+        state: PlatformState,
+        stop: asyncio.Event,
+        on_ready: Callable[[PlatformState], None],
+        reports: Sequence[Reporting],
     ) -> None:
         """Keep everything running until asked to stop; the children drain before the database goes."""
         async with asyncio.TaskGroup() as group:
             work = [group.create_task(child.run(), name=child.state.name) for child in self._children]
             keeper = group.create_task(self._database.run(), name="database")
             announcer = group.create_task(_announce(state, on_ready))
+            told = [group.create_task(each.run(), name="reporting") for each in reports]
             try:
                 await stop.wait()
             finally:
-                announcer.cancel()
+                for task in (announcer, *told):
+                    task.cancel()
                 _log.info("stopping", timeout_s=self._platform.drain_timeout_s)
                 timeout_s = self._platform.drain_timeout_s + KILL_MARGIN_S
                 await asyncio.gather(*(child.stop(timeout_s) for child in self._children))

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
-from lamina.kernel.contracts import Advanced, ASGIApp, Part, Position, ServicePlan, Verdict
+from lamina.kernel.contracts import Advanced, ASGIApp, Part, Position, Reporter, ServicePlan, Verdict
 from lamina.kernel.errors import ConfigurationError
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.schema import Section
@@ -44,6 +44,10 @@ class Service(Protocol):
 
     async def admin(self, kernel: "Kernel") -> Mapping[str, ASGIApp]:
         """GET endpoints of the admin listener, by their path below `/lamina/<service>/`."""
+        ...
+
+    async def reporter(self, kernel: "Kernel") -> Reporter | None:
+        """What it says of itself to telemetry; None when it says nothing."""
         ...
 
     async def position(self, cx: "Connection") -> Position:

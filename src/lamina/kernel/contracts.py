@@ -6,7 +6,7 @@ a part of it (`Part`). Nothing here does anything.
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lamina.kernel.errors import LaminaError
 
@@ -95,6 +95,18 @@ class Part:
     endpoints: Sequence[Endpoint] = ()
     tasks: Sequence[Task] = ()
     checks: Sequence[Check] = ()
+
+
+class Reporter(Protocol):
+    """What a service says of itself to telemetry, in the messages that nodes of chains send."""
+
+    async def introduce(self) -> Mapping[str, Any]:
+        """Fields of `system.connected`: `network_id`, `chain` and more."""
+        ...
+
+    async def tell(self) -> Sequence[Mapping[str, Any]]:
+        """Messages about what happened since the last call."""
+        ...
 
 
 Position = dict[str, int | str]

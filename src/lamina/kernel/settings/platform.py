@@ -37,6 +37,11 @@ class PlatformSettings(Section):
         0, doc="Added to every port that nobody set, so that several platforms can live side by side."
     )
     services: tuple[str, ...] = setting(("ledger",), doc="The services that `lamina up` runs.")
+    report_to: str = setting(
+        "auto",
+        doc="Telemetry receiver that the platform's own services report to: auto is this platform's own, "
+        "where it runs one; off; or a URL such as ws://telemetry.example.org:8080/.",
+    )
     workers: Count | None = setting(
         None,
         unit="processes",

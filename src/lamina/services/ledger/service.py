@@ -9,7 +9,17 @@ from collections.abc import Mapping
 
 from lamina.formats import canonical_json
 from lamina.formats.signatures import KeyPair
-from lamina.kernel.contracts import ASGIApp, Check, Endpoint, Listener, Part, ProcessSpec, ServicePlan, Task
+from lamina.kernel.contracts import (
+    ASGIApp,
+    Check,
+    Endpoint,
+    Listener,
+    Part,
+    ProcessSpec,
+    Reporter,
+    ServicePlan,
+    Task,
+)
 from lamina.kernel.observability.statsd import Statsd
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
@@ -38,6 +48,7 @@ from lamina.services.ledger.pipeline.accept import Intake, LocalAcceptance
 from lamina.services.ledger.pipeline.block import BlockBuilder
 from lamina.services.ledger.pipeline.federation import FederationMember
 from lamina.services.ledger.pipeline.genesis import ensure_genesis
+from lamina.services.ledger.reports import LedgerReporter
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
 from lamina.services.ledger.store import backlog, decisions
 from lamina.services.ledger.store.position import position
@@ -45,7 +56,7 @@ from lamina.services.ledger.store.rejected import Rejections
 from lamina.services.ledger.store.schema import MIGRATIONS, NAME
 
 __all__ = [
-    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "verify",
+    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "reporter", "verify",
 ]  # fmt: skip
 
 KEY_FILES = (KEY_FILE,)
@@ -191,6 +202,11 @@ async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
         return {"rejected": ListRejected(Rejections(kernel.database))}
     member = await FederationMember.open(kernel, load_node(kernel.settings))
     return {"rejected": ListRejected(member.rejections)}
+
+
+async def reporter(kernel: Kernel) -> Reporter:
+    """Blocks, votes, decisions and the backlog."""
+    return LedgerReporter(kernel.database, load_node(kernel.settings).public)
 
 
 def _stream(feed: ValidTransactions) -> ASGIApp:

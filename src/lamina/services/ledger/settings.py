@@ -133,6 +133,12 @@ class LedgerSettings(Section):
         250, unit="ms", doc="Poll interval behind the wake-ups while there is work."
     )
     poll_idle_ms: Count = setting(2000, unit="ms", doc="Poll interval behind the wake-ups when idle.")
+    watch_rows_max: Count = setting(
+        400_000,
+        unit="blocks",
+        doc="Rows of the shared log that one look, every 2 s, asks for changes; three looks see all of a log "
+        "of up to three times as many.",
+    )
     rejected_retention_days: Count = setting(
         30, unit="days", doc="How long rejected transactions and their reasons are kept."
     )

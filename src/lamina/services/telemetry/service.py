@@ -53,7 +53,7 @@ from lamina.services.telemetry.store.proof import verify
 from lamina.services.telemetry.store.schema import MIGRATIONS, NAME, publish_views
 
 __all__ = [
-    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "verify",
+    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "reporter", "verify",
 ]  # fmt: skip
 
 KEY_FILES: tuple[str, ...] = ()
@@ -126,6 +126,11 @@ async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     """Nothing yet that operators ask beyond the public API."""
     del kernel
     return {}
+
+
+async def reporter(kernel: Kernel) -> None:
+    """Telemetry says nothing of itself: its metrics do."""
+    del kernel
 
 
 def _limits(telemetry: TelemetrySettings) -> Mapping[str, float]:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.checkpoint import Checkpoint
-from lamina.services.ledger.model.entry import Digest, Entry, Head
+from lamina.services.ledger.model.entry import Compared, Digest, Entry, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.membership import Change
 from lamina.services.ledger.model.recorded_change import RecordedChange
@@ -48,8 +48,20 @@ class CopyTransaction(Protocol):
         """
         ...
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
-        """What was copied at positions in a range, without the blocks' bytes."""
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
+        """What was copied at positions, in order, without the blocks' bytes."""
+        ...
+
+    async def read_compared(self, where: Range) -> Sequence[Compared]:
+        """The copied blocks of a range in order, and in which version each was found to be in the log."""
+        ...
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        """For each range, one digest over the versions that are remembered for it, as `OrderedLog`."""
+        ...
+
+    async def remember_versions(self, versions: Sequence[Version]) -> None:
+        """These rows of the log were found to hold what was copied; those of copied entries are known."""
         ...
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.checkpoint import Checkpoint
-from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint
@@ -53,8 +53,19 @@ class OrderedLog(Protocol):
         """Where the log ends, at one moment."""
         ...
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
-        """What stands at positions in a range, without the blocks' bytes."""
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
+        """What stands at positions, in order, without the blocks' bytes."""
+        ...
+
+    async def read_versions(self, where: Range) -> Sequence[Version]:
+        """Which writing of its row stands at each position of a range, in order; a hint, never proof."""
+        ...
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        """For each range, one digest over the versions of its rows in order; None where it has no row.
+
+        As `LedgerCopy` makes it of those that were remembered.
+        """
         ...
 
     async def publish_vote(self, vote: Vote) -> bool:

@@ -1,17 +1,22 @@
 """Compares the shared log with this node's copy again and again: what is past may not change.
 
 The follower sees a lie about what comes next; the watch sees a row of the past that was rewritten, deleted or
-put in (distribution-and-reliability 6.5, 6.6). It reads digests, so that a long log costs little: the newest
-blocks each time, and the older ones in turn.
+put in (distribution-and-reliability 6.5, 6.6). Each time it compares the newest blocks, those whose rows were
+written anew (`rewrites`), and some of all others in turn, by digests that both databases make.
+
+Only blocks are watched. The rest of the log either proves itself or decides nothing about the past: votes,
+changes of the membership and checkpoints are signed, and were copied when they were looked at; claims and
+places only keep an honest builder from a block that would be voted down, and every node judges by its own;
+what waits is no past. `republish` gives all of it back.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
+from lamina.services.ledger.consensus.comparison import compare
 from lamina.services.ledger.consensus.ledger_copy import CopyTransaction, LedgerCopy
 from lamina.services.ledger.consensus.ordered_log import OrderedLog
+from lamina.services.ledger.consensus.rewrites import Rewrites
 from lamina.services.ledger.errors import LedgerConflict
-from lamina.services.ledger.model.entry import Digest
 
 WINDOW = 512
 """Blocks compared at a time: the newest ones, and as many of the older ones in turn."""
@@ -22,13 +27,15 @@ WINDOW_BYTES = 8 * 2**20
 class Watch:
     """Watches the log for one node."""
 
-    def __init__(self, log: OrderedLog, copy: LedgerCopy) -> None:
+    def __init__(self, log: OrderedLog, copy: LedgerCopy, *, rows_max: int) -> None:
+        """Prepare; `rows_max` as `Rewrites`."""
         self._log = log
         self._copy = copy
+        self._rewrites = Rewrites(log, copy, rows_max=rows_max)
         self._turn = 0
 
     async def step(self) -> None:
-        """Compare the newest blocks and the next of the older ones.
+        """Compare the newest blocks, those whose rows were written anew, and the next of the older ones.
 
         Raises:
             LedgerConflict: the log says something else of a block than it did when it was copied.
@@ -46,6 +53,7 @@ class Watch:
                 f"The log ends at {extent.last_seq}, the copy at {head.seq}.", seq=extent.last_seq + 1
             )
         older = await self._compare_up_to(head.seq)
+        await self._rewrites.step(head.seq)
         self._turn = await self._compare_up_to(min(self._turn, older) or older)
         if extent.last_vote < await self._copy.run(
             "ledger.read_vote_cursor", lambda cx: cx.read_vote_cursor()
@@ -57,27 +65,9 @@ class Watch:
         """Compare the blocks that end at a position; returns the position before them."""
         after_seq = await self._copy.run("ledger.find_window", partial(_window, until_seq))
         if after_seq < until_seq:
-            await self._compare(after_seq, until_seq)
+            await compare(self._log, self._copy, range(after_seq + 1, until_seq + 1))
         return after_seq
-
-    async def _compare(self, after_seq: int, until_seq: int) -> None:
-        own = await self._copy.run("ledger.read_digests", partial(_digests, after_seq, until_seq))
-        shared = await self._log.read_digests(after_seq, until_seq)
-        for mine, theirs in zip(own, shared, strict=False):
-            if mine != theirs:
-                raise LedgerConflict(
-                    f"Block {mine.block_id} at position {mine.seq} is not the one that was copied.",
-                    seq=mine.seq,
-                )
-        if len(own) != len(shared):
-            raise LedgerConflict(
-                f"The log lacks blocks between {after_seq + 1} and {until_seq}.", seq=until_seq
-            )
 
 
 async def _window(until_seq: int, cx: CopyTransaction) -> int:
     return await cx.find_window(until_seq, blocks_max=WINDOW, bytes_max=WINDOW_BYTES)
-
-
-async def _digests(after_seq: int, until_seq: int, cx: CopyTransaction) -> Sequence[Digest]:
-    return await cx.read_digests(after_seq, until_seq)

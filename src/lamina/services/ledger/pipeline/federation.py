@@ -50,8 +50,8 @@ from lamina.services.ledger.store.verified_copy import VerifiedCopy
 _log = structlog.get_logger("lamina.ledger.federation")
 
 WATCH_PERIOD_S = 2.0
-"""How often the log is held against the copy. A change in the newest window is seen within ten seconds, an
-older one within a pass over the log, which grows with it (consensus/watch.py)."""
+"""How long after one look at the log the next begins. Three looks go over all rows: any change is seen within
+ten seconds (consensus/rewrites.py; `ledger.watch_rows_max` bounds a look)."""
 CHECKPOINT_PERIOD_S = 5.0
 """How often is asked whether a checkpoint is due, and those of others are looked at."""
 REASSIGN_PERIOD_S = 5.0
@@ -177,7 +177,7 @@ class FederationMember:
                 self.log, self._copy, node, members, limits, opened=opened, strict_owners=strict, clock=clock
             ),
             Reassignment(self.log, self._assignment, delay_s=float(settings.backlog_reassign_delay_s)),
-            Watch(self.log, self._copy),
+            Watch(self.log, self._copy, rows_max=settings.watch_rows_max),
             Checkpointer(self.log, self._copy, node, members, clock),
         )
         return Rounds(work, Wakeups(self._log_database, shared_log.CHANNELS), settings, statsd)

@@ -12,7 +12,7 @@ from lamina.kernel.storage.database import Connection, Database, copy_rows
 from lamina.kernel.storage.quorum import DURABLE
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.checkpoint import Checkpoint
-from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head
+from lamina.services.ledger.model.entry import Digest, Entry, Extent, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import Appended, Conflict, PublishedVote, TooLate
 from lamina.services.ledger.model.recorded_change import RecordedChange
 from lamina.services.ledger.model.transaction import Outpoint, Transaction
@@ -39,9 +39,10 @@ RETRY_DELAY_S = 1.0
 GIVEN_UP = "InvalidBlock"
 
 _READ = """
-SELECT seq, prev, block_id, body FROM (
+SELECT seq, prev, block_id, body, version FROM (
     SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) - octet_length(body) AS before_bytes FROM (
-        SELECT seq, prev, block_id, body FROM ledger_log.blocks WHERE seq > $1 ORDER BY seq LIMIT $2) p) q
+        SELECT seq, prev, block_id, body, xmin AS version FROM ledger_log.blocks
+         WHERE seq > $1 ORDER BY seq LIMIT $2) p) q
  WHERE before_bytes < $3 ORDER BY seq
 """
 _PUBLISH_CHECKPOINT = """
@@ -59,7 +60,19 @@ SELECT (SELECT coalesce(max(seq), 0) FROM ledger_log.blocks), h.seq,
        (SELECT position FROM ledger_log.vote_head) FROM ledger_log.head h
 """
 _DIGESTS = """
-SELECT seq, prev, block_id, sha256(body) FROM ledger_log.blocks WHERE seq > $1 AND seq <= $2 ORDER BY seq
+SELECT seq, prev, block_id, sha256(body) FROM ledger_log.blocks WHERE seq = ANY ($1) ORDER BY seq
+"""
+# A row's version is the number of the transaction that wrote it: whatever changes, renumbers or puts in a row
+# is a transaction with a number of its own. Range by range, so that each is one short walk of the index.
+_VERSIONS = """
+SELECT seq, xmin FROM ledger_log.blocks WHERE seq > $1 AND seq <= $2 ORDER BY seq
+"""
+_VERSION_DIGESTS = """
+SELECT v.digest FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (after_seq, until_seq, n)
+ CROSS JOIN LATERAL (
+    SELECT sha256(string_agg(xidsend(xmin), ''::bytea ORDER BY seq)) AS digest
+      FROM ledger_log.blocks WHERE seq > r.after_seq AND seq <= r.until_seq) v
+ ORDER BY r.n
 """
 _TAKE = """
 SELECT tx_id, body, needs_seq FROM (
@@ -199,7 +212,7 @@ class SharedLog:
     async def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         """Blocks after a position in order."""
         rows = await self._database.fetch("ledger.read_shared_log", _READ, after_seq, limit, PAGE_BYTES)
-        return [Entry(row["seq"], row["prev"], row["block_id"], row["body"]) for row in rows]
+        return [Entry(*row.values()) for row in rows]
 
     async def record_change(self, body: bytes) -> None:
         """Record a change of the membership beside the log's end; recording it again changes nothing."""
@@ -226,10 +239,25 @@ class SharedLog:
         assert row is not None, "the migration inserts the head rows"
         return Extent(*row.values())
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
-        """What stands at positions in a range, without the blocks' bytes."""
-        rows = await self._database.fetch("ledger.read_log_digests", _DIGESTS, after_seq, until_seq)
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
+        """What stands at positions, in order, without the blocks' bytes."""
+        rows = await self._database.fetch("ledger.read_log_digests", _DIGESTS, positions)
         return [Digest(*row.values()) for row in rows]
+
+    async def read_versions(self, where: Range) -> Sequence[Version]:
+        """Which writing of its row stands at each position of a range, in order; a hint, never proof."""
+        rows = await self._database.fetch("ledger.read_log_versions", _VERSIONS, *where)
+        return [Version(*row.values()) for row in rows]
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        """For each range, one digest over the versions of its rows in order; None where it has no row."""
+        rows = await self._database.fetch(
+            "ledger.digest_log_versions",
+            _VERSION_DIGESTS,
+            [each.after_seq for each in ranges],
+            [each.until_seq for each in ranges],
+        )
+        return [row["digest"] for row in rows]
 
     async def publish_vote(self, vote: Vote) -> bool:
         """Show a vote to everybody; False where the log does not have its block."""

@@ -11,7 +11,7 @@ from lamina.formats.errors import FormatError
 from lamina.kernel.storage.database import Connection, Database, Record, copy_rows
 from lamina.services.ledger.model.block import LedgerBlock
 from lamina.services.ledger.model.checkpoint import Checkpoint
-from lamina.services.ledger.model.entry import Digest, Entry, Head
+from lamina.services.ledger.model.entry import Compared, Digest, Entry, Head, Range, Version
 from lamina.services.ledger.model.log_outcome import OpenElection
 from lamina.services.ledger.model.membership import Change
 from lamina.services.ledger.model.recorded_change import RecordedChange
@@ -49,6 +49,21 @@ SELECT min(seq) FROM (
     SELECT seq, sum(octet_length(body)) OVER (ORDER BY seq DESC) AS bytes FROM (
         SELECT seq, body FROM ledger.log WHERE seq <= $1 ORDER BY seq DESC LIMIT $2) p) q
  WHERE bytes <= $3 OR seq = $1
+"""
+_COMPARED = """
+SELECT l.seq, v.version, octet_length(l.body) FROM ledger.log l LEFT JOIN ledger.log_versions v USING (seq)
+ WHERE l.seq > $1 AND l.seq <= $2 ORDER BY l.seq
+"""
+_VERSION_DIGESTS = """
+SELECT v.digest FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (after_seq, until_seq, n)
+ CROSS JOIN LATERAL (
+    SELECT sha256(string_agg(xidsend(version), ''::bytea ORDER BY seq)) AS digest
+      FROM ledger.log_versions WHERE seq > r.after_seq AND seq <= r.until_seq) v
+ ORDER BY r.n
+"""
+_REMEMBER = """
+INSERT INTO ledger.log_versions (seq, version) SELECT * FROM unnest($1::bigint[], $2::xid[])
+ON CONFLICT (seq) DO UPDATE SET version = excluded.version
 """
 _ELECTION = """
 SELECT l.seq, l.is_doubted FROM ledger.log l
@@ -101,15 +116,33 @@ class CopyWork:
         first = await self._cx.fetchval(_WINDOW, until_seq, blocks_max, bytes_max)
         return until_seq if first is None else first - 1
 
-    async def read_digests(self, after_seq: int, until_seq: int) -> Sequence[Digest]:
-        """What was copied at positions in a range, without the blocks' bytes."""
+    async def read_digests(self, positions: Sequence[int]) -> Sequence[Digest]:
+        """What was copied at positions, in order, without the blocks' bytes."""
         rows = await self._cx.fetch(
-            "SELECT seq, prev, block_id, sha256(body) FROM ledger.log "
-            "WHERE seq > $1 AND seq <= $2 ORDER BY seq",
-            after_seq,
-            until_seq,
+            "SELECT seq, prev, block_id, sha256(body) FROM ledger.log WHERE seq = ANY ($1) ORDER BY seq",
+            positions,
         )
         return [Digest(*row.values()) for row in rows]
+
+    async def read_compared(self, where: Range) -> Sequence[Compared]:
+        """The copied blocks of a range in order, and in which version each was found to be in the log."""
+        return [Compared(*row.values()) for row in await self._cx.fetch(_COMPARED, *where)]
+
+    async def digest_versions(self, ranges: Sequence[Range]) -> Sequence[bytes | None]:
+        """For each range, one digest over the versions that are remembered for it."""
+        rows = await self._cx.fetch(
+            _VERSION_DIGESTS, [each.after_seq for each in ranges], [each.until_seq for each in ranges]
+        )
+        return [row["digest"] for row in rows]
+
+    async def remember_versions(self, versions: Sequence[Version]) -> None:
+        """These rows of the log were found to hold what was copied."""
+        ordered = sorted(versions)  # two processes of a node would else wait for each other
+        await self._cx.execute(_REMEMBER, [each.seq for each in ordered], [each.version for each in ordered])
+
+    async def _remember(self, entry: Entry) -> None:
+        if entry.version is not None:
+            await self.remember_versions([Version(entry.seq, entry.version)])
 
     async def read_facts(self, transactions: Sequence[Transaction]) -> Facts:
         """What the copy knows of what these transactions spend, and of themselves."""
@@ -127,6 +160,7 @@ class CopyWork:
     async def add_block(self, entry: Entry, block: LedgerBlock) -> None:
         """Move the tip to a block this node finds right; it has no decision yet."""
         await log.append(self._cx, Head(entry.seq - 1, entry.previous), block, Status.UNDECIDED)
+        await self._remember(entry)
 
     async def add_doubted(self, entry: Entry) -> None:
         """Move the tip to a block this node finds wrong: its bytes are kept, nothing is derived from them."""
@@ -141,6 +175,7 @@ class CopyWork:
             "UPDATE ledger.log_head SET seq = $1, tip = $2 WHERE id = 1", entry.seq, entry.block_id
         )
         await copy_rows(self._cx, "ledger.tx_index", log.INDEX_COLUMNS, _doubted_rows(entry))
+        await self._remember(entry)
 
     async def add_vote(self, vote: Vote, *, is_published: bool) -> Vote | None:
         """Keep a vote, unless its voter has said something else in its place."""

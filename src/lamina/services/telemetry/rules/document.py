@@ -97,7 +97,7 @@ def _look(payload: bytes) -> _Seen:
 
 def _is_json(payload: bytes) -> bool:
     try:
-        msgspec.json.decode(payload)
+        msgspec.json.decode(payload, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -56,16 +56,20 @@ async def lock(cx: Connection, peers: Sequence[Peer], *, durable: bool) -> None:
         peers: all with ids.
         durable: whether the commit waits for the disk.
     """
-    rows = await cx.fetch(
+    # "on" only where the server's own level is off: an operator's remote_apply or local is his decision.
+    present = await cx.fetchval(
         """
-        SELECT id, set_config('synchronous_commit', $2, true)
-          FROM telemetry.peer_connections WHERE id = ANY($1::int[]) ORDER BY id FOR KEY SHARE
+        SELECT ARRAY(SELECT id FROM telemetry.peer_connections
+                      WHERE id = ANY($1::int[]) ORDER BY id FOR KEY SHARE),
+               CASE WHEN NOT $2::bool THEN set_config('synchronous_commit', 'off', true)
+                    WHEN current_setting('synchronous_commit') = 'off'
+                    THEN set_config('synchronous_commit', 'on', true) END
         """,
         [peer.row_id for peer in peers],
-        "on" if durable else "off",
+        durable,
     )
-    present = {row["id"] for row in rows}
-    missing = [peer for peer in peers if peer.row_id not in present]
+    there = set(present)
+    missing = [peer for peer in peers if peer.row_id not in there]
     if missing:
         await cx.execute(
             f"""
