@@ -13,7 +13,8 @@ import httpx
 import msgspec
 from tests.running_platform import RunningPlatform, free_port_offset, open_directory
 
-from bench.ledger import floor, usage
+from bench import usage
+from bench.ledger import floor
 from bench.ledger.load import Job, Request, Result, write_requests
 
 HOST = "127.0.0.1"
