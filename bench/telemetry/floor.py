@@ -1,8 +1,9 @@
 """The floor: COPY of the same rows by a bare process into the same table, and nothing else.
 
 The database has telemetry's own schema, partitions and indexes. `python -m bench.telemetry.floor serve
-DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES` encodes the messages of a file,
-then prints what it took to COPY them: binary, on one connection, 1,024 rows a transaction, each commit on disk.
+DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES` encodes the messages
+of a file, then prints what it took to COPY them: binary, on one connection, 1,024 rows a transaction, each
+commit on disk.
 """
 
 import asyncio

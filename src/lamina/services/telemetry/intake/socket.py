@@ -106,7 +106,7 @@ class NodeSockets:
             await send({"type": "websocket.accept"})
             while (event := await receive())["type"] != "websocket.disconnect":
                 # Only what an impatient node sent before it was accepted comes this way.
-                node.message(event.get("bytes") or event.get("text", "").encode())
+                node.message(event.get("bytes") or event.get("text", "").encode(), "text" in event)
         except (OSError, ClientGone):
             pass
         finally:
