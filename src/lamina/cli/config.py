@@ -150,13 +150,15 @@ def env(context: typer.Context, as_json: _Json = False) -> None:
 def _variables() -> list[tuple[str, str, str, bool]]:
     """(variable, setting, commands it counts for, whether it is set now); Lamina's own first."""
     from lamina.kernel.settings.environment import variable_names
+    from lamina.kernel.settings.legacy import originals
     from lamina.kernel.settings.schema import settings_by_key
 
-    known = settings_by_key(all_sections())
+    sections = all_sections()
+    known = settings_by_key(sections)
     own = [(name, setting.key, "lamina …") for name, setting in variable_names(known).items()]
     legacy = [
-        (name, setting.key, f"lamina {setting.section} …")
-        for setting in known.values()
-        for name in setting.legacy
+        (name, original.setting.key, f"lamina {original.owner} …")
+        for original in originals(sections)
+        for name in original.names
     ]
     return [(*row, bool(os.environ.get(row[0]))) for row in sorted(own) + sorted(legacy)]

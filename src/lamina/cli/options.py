@@ -39,6 +39,7 @@ class GlobalOptions:
         legacy_service: str | None = None,
         legacy_file: Path | None = None,
         fallbacks: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> "Settings":
         """Load every source, these options as flags on top.
 
@@ -47,6 +48,7 @@ class GlobalOptions:
             legacy_service: the service whose original's variables count.
             legacy_file: the original's JSON file.
             fallbacks: what the original's configuration says of other sections; everything else wins.
+            environ: the variables, where they are more than the process's own.
 
         Raises:
             ConfigurationError: with every problem found.
@@ -57,7 +59,7 @@ class GlobalOptions:
         sections = all_sections()
         settings = load(
             sections,
-            environ=os.environ,
+            environ=os.environ if environ is None else environ,
             file=self.config,
             flags={**self._flags(), **(flags or {})},
             legacy_service=legacy_service,

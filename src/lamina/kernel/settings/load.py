@@ -15,7 +15,12 @@ import pydantic
 from lamina.kernel.settings.environment import read_environment, variable_names
 from lamina.kernel.settings.file import read_file
 from lamina.kernel.settings.layer import Given, Layer, Origin, Problem, suggestion
-from lamina.kernel.settings.legacy import ignored_variables, read_legacy_environment, read_legacy_file
+from lamina.kernel.settings.legacy import (
+    ignored_variables,
+    originals,
+    read_legacy_environment,
+    read_legacy_file,
+)
 from lamina.kernel.settings.schema import Section, Setting, settings_by_key
 from lamina.kernel.settings.validation import check_holders, configuration_error, read_secret_paths, typed
 
@@ -107,9 +112,10 @@ def load(
     of_service = [each for each in known.values() if each.section == legacy_service]
     flagged = _flag_layer(known, flags or {}, file)
     own = read_environment(known, environ)
-    legacy = read_legacy_environment(of_service, environ)
+    every = originals(sections)
+    legacy = read_legacy_environment([each for each in every if each.owner == legacy_service], environ)
     if legacy_service is None:
-        legacy.notices += ignored_variables(known.values(), environ)
+        legacy.notices += ignored_variables(every, environ)
     legacy.notices += _overruled(legacy, own.given | flagged.given)
     layers = [legacy, own, flagged]
     if path := _config_path(file, own):
@@ -127,7 +133,7 @@ def clear_secrets(sections: Sequence[type[Section]], environ: MutableMapping[str
     The rule is that of distribution-and-reliability.md section 15.
     """
     secret = {key: each for key, each in settings_by_key(sections).items() if each.is_secret}
-    legacy = [name for each in secret.values() for name in each.legacy]
+    legacy = [name for each in originals(sections) if each.setting.is_secret for name in each.names]
     for name in [*variable_names(secret), *legacy]:
         environ.pop(name, None)
 

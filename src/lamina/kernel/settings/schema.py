@@ -4,7 +4,7 @@ Nothing is read here; `load` reads, `explain` shows.
 """
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin
 
@@ -31,6 +31,7 @@ class Setting:
     is_secret: bool
     legacy: tuple[str, ...]
     legacy_path: str | None
+    legacy_strict: bool
 
     @property
     def key(self) -> str:
@@ -63,6 +64,23 @@ class Setting:
         return items if self.shape == "list" else dict(_pair(item) for item in items)
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What variables of a service's original mean for a setting of another section.
+
+    Attributes:
+        key: the setting.
+        names: the variables, the most specific first.
+        convert: the original's text in Lamina's words; raises ValueError for what it cannot read.
+        is_strict: as `legacy_strict` of `setting()`.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    convert: Callable[[str], str] = str
+    is_strict: bool = False
+
+
 class Section(pydantic.BaseModel):
     """A group of settings: one `[table]` of the file, one `LAMINA_<SECTION>__` of the environment.
 
@@ -72,6 +90,11 @@ class Section(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     section: ClassVar[str]
+    legacy_is_lenient: ClassVar[bool] = False
+    """Whether the original replaced what it could not read by the default; so do we, and say so."""
+    legacy_separator: ClassVar[str] = ":"
+    """What stands between the items of a list in the original's variables; a colon for BigchainDB's."""
+    legacy_elsewhere: ClassVar[tuple[Elsewhere, ...]] = ()
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
@@ -101,6 +124,7 @@ def setting(
     secret: bool = False,
     legacy: tuple[str, ...] = (),
     legacy_path: str | None = None,
+    legacy_strict: bool = False,
 ) -> Any:  # noqa: ANN401 (stands where any type is declared, as pydantic.Field does)
     """Declare a field of a section.
 
@@ -112,12 +136,15 @@ def setting(
         legacy: environment variables of the original, the most specific first. They count only for the
             commands of the service that has the section's name.
         legacy_path: where the original's JSON file has the value: "server.bind".
+        legacy_strict: an unusable value of the original's variables is an error even in a lenient section;
+            for what guards something, where the default would be the open door.
     """
     extra: dict[str, Any] = {
         "unit": unit,
         "secret": secret,
         "legacy": list(legacy),
         "legacy_path": legacy_path,
+        "legacy_strict": legacy_strict,
     }
     return pydantic.Field(default=default, description=doc, json_schema_extra=extra)
 
@@ -151,6 +178,7 @@ def _setting(section: type[Section], name: str, field: FieldInfo) -> Setting:
         is_secret=facts["secret"],
         legacy=tuple(facts["legacy"]),
         legacy_path=facts["legacy_path"],
+        legacy_strict=facts["legacy_strict"],
     )
 
 

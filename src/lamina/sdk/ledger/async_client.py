@@ -11,8 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lamina.formats.transaction import Transaction
+from lamina.sdk.address import is_local
 from lamina.sdk.ledger import calls
-from lamina.sdk.ledger.address import is_local
 from lamina.sdk.ledger.calls import Call
 from lamina.sdk.ledger.documents import (
     Asset,

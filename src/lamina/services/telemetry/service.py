@@ -46,7 +46,7 @@ from lamina.services.telemetry.intake.buffer import Buffer
 from lamina.services.telemetry.intake.purge import Purge
 from lamina.services.telemetry.intake.socket import NodeSockets
 from lamina.services.telemetry.intake.writer import Writer
-from lamina.services.telemetry.settings import TelemetrySettings, address
+from lamina.services.telemetry.settings import TelemetrySettings, address, log_effective
 from lamina.services.telemetry.store import partitions, purge
 from lamina.services.telemetry.store.position import position
 from lamina.services.telemetry.store.proof import verify
@@ -74,6 +74,7 @@ def plan(settings: Settings) -> ServicePlan:
 
 async def prepare(kernel: Kernel) -> None:
     """Partitions for today, and the original's table names."""
+    log_effective(kernel.settings)
     await partitions.ensure(kernel.database, purge.now().date())
     await publish_views(kernel.database)
 
@@ -144,7 +145,8 @@ def _limits(telemetry: TelemetrySettings) -> Mapping[str, float]:
 
 def _router(reading: Reading) -> Router:
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
-    router.add("/", {"GET": front})
+    for path in INTAKE_PATHS:
+        router.add(path, {"GET": front})
     router.add("/health", {"GET": HEALTH})
     router.add("/metrics", {"GET": GetMetrics()})
     router.add("/stats/version", {"GET": VERSION})

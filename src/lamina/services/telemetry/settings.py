@@ -1,14 +1,39 @@
 """Settings of telemetry, with the names the original gave them (spec/telemetry.md 10)."""
 
+import ipaddress
 from typing import Annotated, ClassVar
 
 import pydantic
+import structlog
 
 from lamina.kernel.settings.load import Settings
-from lamina.kernel.settings.platform import shifted
-from lamina.kernel.settings.schema import Count, Port, Seconds, Section, setting
+from lamina.kernel.settings.platform import LogSettings, PostgresSettings, shifted
+from lamina.kernel.settings.schema import Count, Elsewhere, Port, Seconds, Section, setting
+from lamina.services.telemetry.environment import log_level, pool_size
+
+_log = structlog.get_logger("lamina.telemetry")
 
 Amount = Annotated[int, pydantic.Field(ge=0)]
+
+
+def _checked_networks(text: str) -> str:
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"should have networks such as 192.0.2.0/24 between commas, not {part!r}"
+            ) from None
+    return text
+
+
+def _checked_trust(text: str) -> str:
+    return text if text.strip().lower() in _TRUTHS else _checked_networks(text)
+
+
+_TRUTHS = frozenset({"", "false", "0", "no", "off", "true", "1", "yes", "on"})
+Networks = Annotated[str, pydantic.AfterValidator(_checked_networks)]
+Trust = Annotated[str, pydantic.AfterValidator(_checked_trust)]
 
 
 class TelemetrySettings(Section):
@@ -16,6 +41,15 @@ class TelemetrySettings(Section):
 
     section: ClassVar[str] = "telemetry"
     legacy_is_lenient: ClassVar[bool] = True
+    legacy_separator: ClassVar[str] = ","
+    legacy_elsewhere: ClassVar[tuple[Elsewhere, ...]] = (
+        # Another database than the one that was meant would be worse than none.
+        Elsewhere("postgres.dsn", ("DATABASE_URL",), is_strict=True),
+        Elsewhere(
+            "postgres.pool_connections_max", ("DB_POOL_SIZE", "DATABASE_POOL_SIZE", "NUM_THREADS"), pool_size
+        ),
+        Elsewhere("log.level", ("RUST_LOG",), log_level),
+    )
 
     host: str = setting("0.0.0.0", doc="Address that nodes and readers connect to.")  # noqa: S104
     port: Port = setting(8080, doc="Port of intake, API and pages.", legacy=("PORT",))
@@ -51,16 +85,18 @@ class TelemetrySettings(Section):
         doc="Nodes on one socket that get a connection record of their own.",
         legacy=("MAX_NODES_PER_CONNECTION",),
     )
-    trust_forwarded: str = setting(
+    trust_forwarded: Trust = setting(
         "false",
         doc="Whose Forwarded, X-Forwarded-For and X-Real-IP name the node: false, true (anybody's), "
         "or networks separated by commas.",
         legacy=("TELEMETRY_TRUST_FORWARDED",),
+        legacy_strict=True,
     )
-    allowed_cidrs: str = setting(
+    allowed_cidrs: Networks = setting(
         "",
         doc="Networks that may connect nodes, separated by commas; all when empty.",
         legacy=("TELEMETRY_ALLOWED_CIDRS",),
+        legacy_strict=True,
     )
     batch_messages_max: Count = setting(
         1024, unit="messages", doc="Messages at which a batch is written.", legacy=("DB_BATCH_SIZE",)
@@ -179,6 +215,16 @@ def address(settings: Settings) -> tuple[str, int]:
     """Where the service listens, the platform's port offset included."""
     telemetry = settings.get(TelemetrySettings)
     return telemetry.host, shifted(telemetry.port, settings, origin=settings.origin("telemetry", "port"))
+
+
+def log_effective(settings: Settings) -> None:
+    """Say in the log what is in force (spec/telemetry.md 10); of the database nothing but its pool."""
+    _log.info(
+        "settings in force",
+        **settings.get(TelemetrySettings).model_dump(mode="json"),
+        pool_connections_max=settings.get(PostgresSettings).pool_connections_max,
+        log_level=settings.get(LogSettings).level,
+    )
 
 
 SETTINGS = TelemetrySettings

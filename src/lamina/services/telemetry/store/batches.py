@@ -74,6 +74,8 @@ async def find(database: Database, batch: Batch) -> int | None:
     Raises:
         CommitUnknown, DatabaseUnavailable: nothing is known still.
     """
+    # Its server process may have COMMIT still to read. Until then it holds the stream's row.
+    await database.fetch("telemetry.await_batch", "SELECT FROM telemetry.stream FOR UPDATE")
     rows = await database.confirm(
         "telemetry.find_batch",
         "SELECT position FROM telemetry.batches WHERE first_id = $1",

@@ -1,6 +1,6 @@
 import pytest
 
-from lamina.sdk.ledger.address import is_local
+from lamina.sdk.address import is_local
 
 
 @pytest.mark.parametrize(

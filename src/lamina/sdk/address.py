@@ -1,4 +1,4 @@
-"""Whether a URL is of this machine: such a ledger is never asked through the environment's proxy."""
+"""Whether a URL is of this machine: such a service is never asked through the environment's proxy."""
 
 import ipaddress
 from urllib.parse import urlsplit
