@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from lamina.formats.ans104.signed_item import SignedItem
-from lamina.kernel.errors import LaminaError, Overloaded
+from lamina.kernel.errors import LaminaError
 from lamina.services.scheduler.errors import ClockBehind, MessageExists, ProcessNotFound
 from lamina.services.scheduler.metrics import CONFLICTS
 from lamina.services.scheduler.model.head import Head
@@ -23,7 +23,8 @@ from lamina.services.scheduler.store.writes import Outcome
 
 _log = structlog.get_logger("lamina.scheduler")
 
-TRIES_MAX = 5
+CAREFUL_S = 1.0
+"""After another unit was faster, so long nothing is built on what is not stored."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +44,6 @@ class Submission:
     exclude: Sequence[str] = ()
     deep_hashes: tuple[bytes, ...] = ()
     done: "asyncio.Future[bytes]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Line:
         self._under_way: set[asyncio.Task[None]] = set()
         self._failed: list[tuple[int, Submission]] = []
         self._work: asyncio.Task[None] | None = None
+        self._careful_until = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -86,12 +87,15 @@ class Line:
             while self._waiting or self._under_way or self._failed:
                 if self._failed and not self._under_way:
                     self._try_again()
-                elif self._waiting and not self._failed:
+                elif self._waiting and not self._failed and not self._must_wait():
                     await self._schedule(self._waiting.popleft())
                 else:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._work = None
+
+    def _must_wait(self) -> bool:
+        return bool(self._under_way) and asyncio.get_running_loop().time() < self._careful_until
 
     async def _schedule(self, submission: Submission) -> None:
         if submission.done.done():
@@ -155,16 +159,16 @@ class Line:
             self._failed.append((scheduled.head.nonce, submission))
 
     def _try_again(self) -> None:
-        """Put back, in their old order, what was built on a head that is not there."""
+        """Put back, in their old order, what was built on a head that is not there.
+
+        Somebody's assignment was stored each time, so this comes to an end; a client's patience bounds it.
+        """
         CONFLICTS.inc(len(self._failed))
         for _, submission in sorted(self._failed, key=lambda pair: pair[0], reverse=True):
-            submission.tries += 1
-            if submission.tries >= TRIES_MAX:
-                _fail(submission, Overloaded())
-            else:
-                self._waiting.appendleft(submission)
+            self._waiting.appendleft(submission)
         self._failed.clear()
         self._head = None
+        self._careful_until = asyncio.get_running_loop().time() + CAREFUL_S
 
 
 def _fail(submission: Submission, failure: LaminaError) -> None:

@@ -8,6 +8,7 @@ import structlog
 from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database, RowsRefused
+from lamina.services.scheduler.errors import MessageExists
 from lamina.services.scheduler.metrics import SAVE_FAILURES
 from lamina.services.scheduler.model.scheduled import Scheduled
 from lamina.services.scheduler.sequencer.line import Line, Means, Submission
@@ -43,6 +44,7 @@ class Sequencer:
         self._database = database
         self._settings = settings
         self._lines: dict[bytes, Line] = {}
+        self._under_way: dict[bytes, Submission] = {}
         self._waiting = 0
         self._commits: Batcher[Scheduled, Outcome] = Batcher(
             "scheduler.append",
@@ -72,13 +74,28 @@ class Sequencer:
             raise Overloaded
         self._waiting += 1
         try:
-            self._line(process_id).add(submission)
             async with asyncio.timeout(self._settings.patience_s):
-                return await submission.done
+                return await self._schedule(process_id, submission)
         except TimeoutError:
             raise Overloaded from None
         finally:
             self._waiting -= 1
+
+    async def _schedule(self, process_id: bytes, submission: Submission) -> bytes:
+        """Wait for the same message's fate where it is under way already, then for one's own."""
+        if submission.item is None:
+            self._line(process_id).add(submission)
+            return await submission.done
+        while (same := self._under_way.get(submission.message_id)) is not None:
+            await asyncio.wait({same.done})
+            if not same.done.cancelled() and same.done.exception() is None:
+                raise MessageExists
+        self._under_way[submission.message_id] = submission
+        try:
+            self._line(process_id).add(submission)
+            return await submission.done
+        finally:
+            del self._under_way[submission.message_id]
 
     def _line(self, process_id: bytes) -> Line:
         line = self._lines.pop(process_id, None) or Line(process_id, self._means)
