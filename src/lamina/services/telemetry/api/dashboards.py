@@ -27,8 +27,10 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NOT_FOUND = Reply(404, b"", content_type=b"text/plain; charset=utf-8")
 _POLICY: Header = (
     b"content-security-policy",
-    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    (
+        b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
 )
 _SAFE: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
