@@ -2,7 +2,7 @@
 
 import { element, shape } from "./page.js";
 
-const WIDTH = 960, HEIGHT = 288, LEFT = 64, RIGHT = 12, TOP = 12, BOTTOM = 26;
+const LEFT = 56, RIGHT = 12, TOP = 24, BOTTOM = 24;
 const POINTS_DRAWN_MAX = 2000;
 
 /** The colour of the n-th series: hues far apart, readable on light and dark ground. */
@@ -18,12 +18,14 @@ export class LineChart {
     this.unit = unit;
     this.pick = pick;
     this.pointsMax = pointsMax;
-    this.drawing = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", preserveAspectRatio: "none" });
+    this.drawing = shape("svg", { class: "chart", role: "img" });
     this.drawing.append(shape("title", {}, title));
     this.legend = element("ul", { class: "legend" });
     this.figure = element("figure", {}, element("figcaption", {}, title), this.drawing, this.legend);
     this.drawing.addEventListener("pointermove", (event) => this.point(event));
     this.isDue = false;
+    this.width = this.height = 0;
+    new ResizeObserver(() => this.drawSoon()).observe(this.figure);
   }
 
   /** Add points `{x: ms, y, source?}` to a series; drawn with the next frame. */
@@ -70,11 +72,13 @@ export class LineChart {
       left = Math.min(left, x); right = Math.max(right, x); low = Math.min(low, y); high = Math.max(high, y);
     }
     this.drawing.replaceChildren(this.drawing.firstChild);
+    ({ width: this.width, height: this.height } = this.drawing.getBoundingClientRect());
+    this.drawing.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     if (left > right) return;
     if (left === right) { left -= 1000; right += 1000; }
     if (low === high) high = low + 1;
-    this.x = (value) => LEFT + ((value - left) / (right - left)) * (WIDTH - LEFT - RIGHT);
-    this.y = (value) => HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    this.x = (value) => LEFT + ((value - left) / (right - left)) * (this.width - LEFT - RIGHT);
+    this.y = (value) => this.height - BOTTOM - ((value - low) / (high - low)) * (this.height - TOP - BOTTOM);
     this.drawGrid(left, right, low, high);
     for (const { points, number } of shown) {
       const step = Math.max(1, Math.ceil(points.length / POINTS_DRAWN_MAX));
@@ -83,7 +87,7 @@ export class LineChart {
         this.drawing.append(shape("circle", { cx: this.x(drawn[0].x), cy: this.y(drawn[0].y), r: 3, fill: colour(number) }));
       } else if (drawn.length) {
         const path = drawn.map((each) => `${this.x(each.x).toFixed(1)},${this.y(each.y).toFixed(1)}`).join(" ");
-        this.drawing.append(shape("polyline", { points: path, stroke: colour(number), "vector-effect": "non-scaling-stroke" }));
+        this.drawing.append(shape("polyline", { points: path, stroke: colour(number) }));
       }
     }
   }
@@ -91,21 +95,22 @@ export class LineChart {
   drawGrid(left, right, low, high) {
     for (let part = 0; part <= 4; part += 1) {
       const value = low + ((high - low) * part) / 4, y = this.y(value);
-      this.drawing.append(shape("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" }));
+      this.drawing.append(shape("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y, class: "grid" }));
       this.drawing.append(shape("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, short(value)));
     }
-    for (let part = 0; part <= 4; part += 1) {
-      const value = left + ((right - left) * part) / 4;
-      const anchor = part === 0 ? "start" : part === 4 ? "end" : "middle";
-      this.drawing.append(shape("text", { x: this.x(value), y: HEIGHT - 8, "text-anchor": anchor }, clock(value, right - left)));
+    const parts = this.width < 480 ? 2 : 4;
+    for (let part = 0; part <= parts; part += 1) {
+      const value = left + ((right - left) * part) / parts;
+      const anchor = part === 0 ? "start" : part === parts ? "end" : "middle";
+      this.drawing.append(shape("text", { x: this.x(value), y: this.height - 6, "text-anchor": anchor }, clock(value, right - left)));
     }
-    this.drawing.append(shape("text", { x: LEFT + 4, y: TOP + 4 }, this.unit));
+    this.drawing.append(shape("text", { x: 0, y: 11 }, this.unit));
   }
 
   point(event) {
     if (!this.x) return;
     const box = this.drawing.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * WIDTH, y = ((event.clientY - box.top) / box.height) * HEIGHT;
+    const x = event.clientX - box.left, y = event.clientY - box.top;
     let nearest = null, least = Infinity;
     for (const [name, points] of this.series) {
       if (this.hidden.has(name)) continue;
