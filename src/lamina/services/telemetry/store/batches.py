@@ -1,7 +1,7 @@
 """Batches of messages: COPY into the log, and one row that tells other receivers in which order they came."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from uuid import UUID
@@ -68,7 +68,7 @@ async def write(database: Database, batch: Batch, *, durable: bool) -> int:
 
 
 @contextlib.contextmanager
-def _waiting() -> Iterator[None]:
+def _waiting() -> Generator[None]:
     """What the database says that is not about a value, such as that a table is away, may change."""
     try:
         yield
