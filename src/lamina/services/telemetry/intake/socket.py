@@ -254,6 +254,7 @@ class NodeSocket:
             return
         self._next_ping = now + self._settings.heartbeat_interval_s
         if self._buffer.is_paused(self.socket):
+            self.socket.heard_at = now  # what is not read is no silence
             return
         if now - self.socket.heard_at > self._settings.client_timeout_s:
             self.socket.close(SILENT, "no sign of life", wait=False)
