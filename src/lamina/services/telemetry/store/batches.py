@@ -1,6 +1,6 @@
 """Batches of messages: COPY into the log, and one row that tells other receivers in which order they came."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from uuid import UUID
@@ -40,13 +40,14 @@ async def take_ids(database: Database) -> int:
     return await database.fetchval("telemetry.take_ids", "SELECT nextval('telemetry.tetcore_logs_id_seq')")
 
 
-async def write(database: Database, batch: Batch, *, durable: bool) -> int:
+async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: Callable[[], None]) -> int:
     """Store a batch in one transaction.
 
     Args:
         database: where.
         batch: at least one message or ended socket.
         durable: whether the commit waits for the disk although no message is for the audit.
+        meanwhile: called, where there are messages, when PostgreSQL has them and works.
 
     Returns:
         Its position in the order of commits; 0 when it had no message.
@@ -63,7 +64,7 @@ async def write(database: Database, batch: Batch, *, durable: bool) -> int:
         await connections.lock(cx, peers, durable=durable)
         await connections.describe(cx, [peer for peer in peers if peer.is_stale])
         if batch.messages:
-            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch))
+            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch), meanwhile)
         await connections.end(cx, batch.ended)
         return await _append(cx, batch) if batch.messages else 0
 
