@@ -28,8 +28,8 @@ Entry = Message | Peer
 class Buffer:
     """What waits for the writer. When it is full, sockets that bring more are not read until it has room.
 
-    Under a load that is more than the database takes, reading goes only a few batches ahead: what is read all at
-    once would keep the loop from the writer, and PostgreSQL would wait. Sockets then take turns.
+    Under a load that is more than the database takes, reading goes only a few batches ahead: what is read all
+    at once would keep the loop from the writer, and PostgreSQL would wait. Sockets then take turns.
     """
 
     def __init__(self, *, bytes_max: int, messages_due: int, bytes_due: int, latency_s: float) -> None:

@@ -33,8 +33,8 @@ class Stored:
 class Writer:
     """Takes from the buffer and writes, one batch after another.
 
-    One at a time keeps a connection's messages in order. While PostgreSQL works on one the next is read, and who
-    listens is told of the one before.
+    One at a time keeps a connection's messages in order. While PostgreSQL works on one the next is read, and
+    who listens is told of the one before.
     """
 
     def __init__(self, database: Database, buffer: Buffer, *, sync_commit: bool) -> None:
