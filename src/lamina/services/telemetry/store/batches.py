@@ -1,7 +1,7 @@
 """Batches of messages: COPY into the log, and one row that tells other receivers in which order they came."""
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from uuid import UUID
@@ -46,13 +46,14 @@ async def take_ids(database: Database) -> int:
         )
 
 
-async def write(database: Database, batch: Batch, *, durable: bool) -> int:
+async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: Callable[[], None]) -> int:
     """Store a batch in one transaction.
 
     Args:
         database: where.
         batch: at least one message or ended socket.
         durable: whether the commit waits for the disk although no message is for the audit.
+        meanwhile: called, where there are messages, when PostgreSQL has them and works.
 
     Returns:
         Its position in the order of commits; 0 when it had no message.
@@ -64,7 +65,8 @@ async def write(database: Database, batch: Batch, *, durable: bool) -> int:
     """
     peers = list(dict.fromkeys([*(message.peer for message in batch.messages), *batch.ended]))
     with _waiting():
-        return await _write(database, batch, peers, durable=durable or any(peer.audit for peer in peers))
+        durable = durable or any(peer.audit for peer in peers)
+        return await _write(database, batch, peers, durable=durable, meanwhile=meanwhile)
 
 
 @contextlib.contextmanager
@@ -76,13 +78,20 @@ def _waiting() -> Generator[None]:
         raise unavailable(failure) from failure
 
 
-async def _write(database: Database, batch: Batch, peers: Sequence[Peer], *, durable: bool) -> int:
+async def _write(
+    database: Database,
+    batch: Batch,
+    peers: Sequence[Peer],
+    *,
+    durable: bool,
+    meanwhile: Callable[[], None],
+) -> int:
     async with database.transaction("telemetry.store_batch") as cx:
         await connections.number(cx, [peer for peer in peers if peer.row_id is None])
         await connections.lock(cx, peers, durable=durable)
         await connections.describe(cx, [peer for peer in peers if peer.is_stale])
         if batch.messages:
-            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch))
+            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch), meanwhile)
         await connections.end(cx, batch.ended)
         return await _append(cx, batch) if batch.messages else 0
 
