@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.postgres_server import execute
 from tests.running_platform import RunningPlatform, open_directory
 from tests.telemetry_load import Load, check_totals, new_node, talk_all
 from tests.telemetry_messages import Node, Payload
@@ -172,6 +173,21 @@ def test_a_load_under_purges_stores_all_of_its_audit(purging: Telemetry) -> None
     assert receiver_pid(purging) == before
     wait_until(lambda: all(purging.stats(node.peer_id) == {} for node in load.nodes[::2]))
     assert purging.metrics()["telemetry_messages_stored_total"] >= load.said.total()
+
+
+def test_a_purge_that_fails_ends_nothing(purging: Telemetry) -> None:
+    before = receiver_pid(purging)
+    text = "purge failed; the next one tries again"
+    failures = len(purging.events(text))
+    execute(purging.platform.dsn or "", "ALTER TABLE telemetry.batches RENAME COLUMN stored_at TO away")
+    try:
+        wait_until(lambda: len(purging.events(text)) > failures + 1)
+    finally:
+        execute(purging.platform.dsn or "", "ALTER TABLE telemetry.batches RENAME COLUMN away TO stored_at")
+    node = new_node()
+    purging.send(node.talk(20), "/audit")
+    purging.wait_stored(node.peer_id, 20)
+    assert receiver_pid(purging) == before
 
 
 # --- several receivers ---

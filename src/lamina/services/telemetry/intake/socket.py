@@ -145,6 +145,8 @@ class NodeSockets:
                 await connections.touch(self._database, peers)
             except LaminaError as failure:
                 _log.warning("connections could not be touched", reason=failure.detail)
+            except Exception:  # noqa: BLE001 - the messages that wait in this process are worth more
+                _log.exception("connections could not be touched")
 
 
 class NodeSocket:
