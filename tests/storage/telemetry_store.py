@@ -41,10 +41,14 @@ async def batch(database: Database, messages: Iterable[Message], ended: Iterable
     return Batch(RECEIVER, await batches.take_ids(database), list(messages), list(ended))
 
 
+def _nothing() -> None:
+    pass
+
+
 async def write(database: Database, messages: Iterable[Message], ended: Iterable[Peer] = ()) -> Batch:
     """Store messages in one transaction."""
     stored = await batch(database, messages, ended)
-    await batches.write(database, stored, durable=True)
+    await batches.write(database, stored, durable=True, meanwhile=_nothing)
     return stored
 
 

@@ -143,7 +143,8 @@ def guarded(postgres: str) -> Iterator[Telemetry]:
     [
         (["X-Forwarded-For: 203.0.113.7"], "203.0.113.7"),
         (["X-Real-IP: 203.0.113.8"], "203.0.113.8"),
-        (['Forwarded: for="[2001:db8::1]"', "X-Forwarded-For: 10.0.0.1"], "[2001:db8::1]"),
+        (['Forwarded: for="[2001:db8::1]"'], "[2001:db8::1]"),
+        (["X-Forwarded-For: 198.51.100.7, 203.0.113.9"], "198.51.100.7"),
     ],
 )
 def test_nodes_of_allowed_networks(guarded: Telemetry, headers: list[str], address: str) -> None:
@@ -156,7 +157,15 @@ def test_nodes_of_allowed_networks(guarded: Telemetry, headers: list[str], addre
 
 
 @pytest.mark.parametrize("path", ["/", "/audit", "/submit"])
-@pytest.mark.parametrize("headers", [[], ["X-Forwarded-For: 198.51.100.7"], ["X-Forwarded-For: nonsense"]])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        ["X-Forwarded-For: 198.51.100.7"],
+        ["X-Forwarded-For: nonsense"],
+        ["X-Forwarded-For: 203.0.113.7, 198.51.100.7"],
+    ],
+)
 def test_nodes_of_other_networks(guarded: Telemetry, path: str, headers: list[str]) -> None:
     before = rows(guarded)
     with pytest.raises(Refused) as refused:

@@ -19,6 +19,7 @@ from lamina.services.telemetry.api.benchmarks import (
     PostBenchmark,
     PostEvent,
 )
+from lamina.services.telemetry.api.dashboards import add_dashboards
 from lamina.services.telemetry.api.failure import render_error
 from lamina.services.telemetry.api.front import front
 from lamina.services.telemetry.api.host_systems import EXAMPLE as HOST_SYSTEM_EXAMPLE
@@ -102,6 +103,7 @@ async def build(kernel: Kernel, role: str) -> Part:
     reading = Reading(kernel.database, telemetry)
     router = _router(reading)
     _add_live(router, Views(reading, live))
+    add_dashboards(router, telemetry.assets_path)
     for path in INTAKE_PATHS:
         router.add_websocket(path, nodes.serve)
     router.add_websocket("/feed", feeds.serve)

@@ -32,6 +32,7 @@ _log = structlog.get_logger("lamina.telemetry.intake")
 OPEN_PATIENCE_S = 10.0
 SWEEP_S = 0.25
 TOUCH_S = 50.0
+FAULTS_LOGGED = 20
 NORMAL, POLICY, SILENT = 1000, 1008, 1011
 _TEXT = b"text/plain; charset=utf-8"
 _FULL = Reply(
@@ -73,8 +74,9 @@ class NodeSockets:
         """One node's websocket, from the handshake to its end."""
         await receive()
         ip_addr = self._addresses.address(scope.get("client"), scope["headers"])
-        if not self._allowed.allows(ip_addr):
-            _log.warning("a node was refused", ip_addr=ip_addr, code=AddressNotAllowed.code)
+        vouched = self._addresses.vouched(scope.get("client"), scope["headers"])
+        if not self._allowed.allows(vouched):
+            _log.warning("a node was refused", ip_addr=vouched, code=AddressNotAllowed.code)
             await _FORBIDDEN(scope, receive, send)
             return
         if self._blocked.is_blocked(milliseconds(), host_of(ip_addr)):
@@ -145,6 +147,8 @@ class NodeSockets:
                 await connections.touch(self._database, peers)
             except LaminaError as failure:
                 _log.warning("connections could not be touched", reason=failure.detail)
+            except Exception:  # noqa: BLE001 - the messages that wait in this process are worth more
+                _log.exception("connections could not be touched")
 
 
 class NodeSocket:
@@ -179,6 +183,7 @@ class NodeSocket:
         self._rows = [peer]
         self._peers: dict[bytes | None, Peer] = {}
         self._is_crowded = False
+        self._faults = 0
         self._next_ping = asyncio.get_running_loop().time() + settings.heartbeat_interval_s
 
     def peers(self) -> list[Peer]:
@@ -204,9 +209,15 @@ class NodeSocket:
         self._buffer.put(Message(self._identify(said), said), self.socket)
 
     def _log_fault(self, fault: document.Unstorable, payload: bytes) -> None:
+        """Log the first faults of a socket; a node that sends nothing else must not fill the log."""
+        self._faults += 1
+        if self._faults > FAULTS_LOGGED:
+            return
         begin = payload[:80].decode("utf-8", "replace")
         log = _log.warning if fault.is_json else _log.error
         log("a message was not stored", reason=fault.reason, ip_addr=self._own.ip_addr, begin=begin)
+        if self._faults == FAULTS_LOGGED:
+            _log.warning("more such messages of this node are only counted", ip_addr=self._own.ip_addr)
 
     def _identify(self, said: Document) -> Peer:
         """The row that a message belongs to, brought up to date by what it says (spec 3.5, 3.6)."""
@@ -254,6 +265,7 @@ class NodeSocket:
             return
         self._next_ping = now + self._settings.heartbeat_interval_s
         if self._buffer.is_paused(self.socket):
+            self.socket.heard_at = now  # what is not read is no silence
             return
         if now - self.socket.heard_at > self._settings.client_timeout_s:
             self.socket.close(SILENT, "no sign of life", wait=False)
