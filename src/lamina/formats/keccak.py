@@ -1,4 +1,4 @@
-"""Keccak-256, the hash of Ethereum, which hashlib has only with some versions of OpenSSL (ADR 0009)."""
+"""Keccak-256, the hash of Ethereum, which hashlib has only with some versions of OpenSSL (ADR 0011)."""
 
 from Crypto.Hash import keccak
 

@@ -1,4 +1,4 @@
-"""ECDSA over secp256k1 as Ethereum uses it, by libsecp256k1 (ADR 0009).
+"""ECDSA over secp256k1 as Ethereum uses it, by libsecp256k1 (ADR 0011).
 
 Signatures are r and s, 32 bytes each, with s in the lower half of its range: the other s, which anybody can
 compute, would make a second signature. Stateless; callers decide where the work runs.

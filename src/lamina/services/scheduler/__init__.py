@@ -1,1 +1,1 @@
-"""The scheduler: messages to processes, ordered and signed (the job of the ao Scheduler Unit)."""
+"""The scheduler: ao's Scheduler Unit in its API and data model (spec/scheduler.md)."""
