@@ -23,17 +23,17 @@ import asyncpg
 import httpx
 
 READY_TIMEOUT_S = 60.0
-_DEFAULT_PORTS = (9984, 9985, 8088, 8080)
-OFFSET_STEP = 9
+_DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 1984)
+OFFSET_STEP = 11
 PLACES = 4
-OFFSETS_EACH = 350
+OFFSETS_EACH = 280
 _numbers = itertools.count()
 
 
 def free_port_offset() -> int:
     """An offset at which every default port is free now, and that nobody else is given.
 
-    Offsets are multiples of nine, which divides no difference of two default ports, so that none becomes
+    Offsets are multiples of eleven, which divides no difference of two default ports, so that none becomes
     another one's; each test process has a range of its own. All ports are below 32768, where Linux begins to
     take ports for outgoing connections.
     """

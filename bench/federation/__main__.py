@@ -5,11 +5,11 @@ Prints the figures; unless they are quick ones, docs/benchmarks.md gets them too
 
 import argparse
 
+from bench.document import update
 from bench.federation import report
 from bench.federation.cluster import federation_cluster, solo_cluster
 from bench.federation.measure import WARM_UP, SizeFigures, measure, validation_us
 from bench.ledger import corpus
-from bench.ledger.report import update
 from bench.ledger.whole import POSTS_PER_S_MAX, requests
 
 SIZES = (1, 2, 4)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from statistics import median
 from textwrap import fill
 
+from bench.document import machine, table
 from bench.federation.cluster import LOG_ROLE
 from bench.federation.measure import SizeFigures
-from bench.ledger.report import machine, table
 from bench.ledger.target import LOAD
 
 ROLES = ("web", "pipeline", "postgres", LOG_ROLE, "platform", LOAD)

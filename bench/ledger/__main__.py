@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from bench import document
 from bench.ledger import corpus, history, report, soak, whole
 from bench.ledger.load import Request
 from bench.ledger.target import Round, floor_target, whole_target
@@ -27,7 +28,12 @@ def main() -> None:
     effort = whole.QUICK if asked.quick else whole.FULL
     posts = whole.requests(list(corpus.creates(LABEL, effort.posts)))
     floors, wholes, chains = _rounds(posts, effort)
-    found: dict[str, Any] = {"machine": report.machine(), "floor": floors, "whole": wholes, "chains": chains}
+    found: dict[str, Any] = {
+        "machine": document.machine(),
+        "floor": floors,
+        "whole": wholes,
+        "chains": chains,
+    }
     texts = {"ledger": report.ledger(floors, wholes, chains)}
     if asked.history:
         stored = STORED_QUICK if asked.quick else STORED
@@ -40,7 +46,7 @@ def main() -> None:
     for section, text in texts.items():
         print(text)
         if not asked.quick:
-            report.update(section, f"## {section.capitalize()}\n\n{text}")
+            document.update(section, f"## {section.capitalize()}\n\n{text}")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
 

@@ -15,9 +15,9 @@ import msgspec
 import structlog
 from tests.running_platform import open_directory
 
+from bench.latency import Latency
 from bench.ledger import corpus, whole
 from bench.ledger.floor import connect
-from bench.ledger.load import Latency
 from bench.ledger.target import Target, whole_target
 from lamina.formats.signatures import KeyPair
 from lamina.kernel.clock import SystemClock

@@ -6,7 +6,6 @@ rate, and a late one's latency counts from when it was due.
 """
 
 import asyncio
-import math
 import sys
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import cast
 import msgspec
 import uvloop
 
+from bench.latency import Latency
 from bench.ledger.stream import StreamFollower
 
 TICK_S = 0.001
@@ -58,23 +58,6 @@ class Job(msgspec.Struct):
     more_ports: list[int] = []
 
 
-class Latency(msgspec.Struct):
-    """Milliseconds."""
-
-    p50: float
-    p90: float
-    p99: float
-    max: float
-
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Latency | None":
-        """Percentiles of measured times; None where there are none."""
-        if not seconds:
-            return None
-        ordered = sorted(seconds)
-        return cls(*(round(ordered[_rank(len(ordered), share)] * 1e3, 2) for share in (0.5, 0.9, 0.99, 1.0)))
-
-
 class Result(msgspec.Struct):
     """What happened: counts, rates a second, latencies, and what the generator itself cost."""
 
@@ -104,10 +87,6 @@ def post(body: bytes) -> bytes:
 def get(path: str) -> bytes:
     """A request that reads."""
     return f"GET {path} HTTP/1.1\r\nHost: ledger\r\nAccept: */*\r\n\r\n".encode()
-
-
-def _rank(count: int, share: float) -> int:
-    return max(0, math.ceil(count * share) - 1)
 
 
 class Load:

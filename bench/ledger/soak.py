@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bench.ledger import corpus, usage, whole
+from bench import usage
+from bench.ledger import corpus, whole
 from bench.ledger.target import Round, Target, run_round, whole_target
 
 SEGMENT_S = 60.0

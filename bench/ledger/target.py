@@ -13,7 +13,8 @@ import httpx
 import msgspec
 from tests.running_platform import RunningPlatform, free_port_offset, open_directory
 
-from bench.ledger import floor, usage
+from bench import usage
+from bench.ledger import floor
 from bench.ledger.load import Job, Request, Result, write_requests
 
 HOST = "127.0.0.1"
@@ -61,7 +62,7 @@ def floor_target(workers: int) -> Generator[Target]:
             _wait_answering(f"http://{HOST}:{port}{floor.BARE_PATH}")
             yield Target(port, roles, directory)
         finally:
-            _end(process)
+            end_process(process)
 
 
 @contextlib.contextmanager
@@ -76,7 +77,7 @@ def whole_target(
             yield platform_target(running, directory)
         finally:
             if running.process is not None:
-                _end(running.process)
+                end_process(running.process)
 
 
 def platform_target(running: RunningPlatform, scratch: Path) -> Target:
@@ -137,7 +138,8 @@ def _wait_answering(url: str) -> None:
     raise TimeoutError(f"{url} does not answer")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and what is needed after it."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:

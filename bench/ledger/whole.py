@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.ledger import corpus, floor, usage
-from bench.ledger.load import Latency, Request, get, post
+from bench import usage
+from bench.latency import Latency
+from bench.ledger import corpus, floor
+from bench.ledger.load import Request, get, post
 from bench.ledger.target import Round, Target, run_round
 
 POSTS_PER_S_MAX = 9000

@@ -1,7 +1,11 @@
-"""A folder with the JavaScript driver 3.2.0, the last for transaction format 1.0. Made once and cached."""
+"""Folders with JavaScript libraries, each made once and cached.
+
+The driver 3.2.0 is the last for transaction format 1.0.
+"""
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.clients.absence import ClientsUnavailableError
@@ -9,7 +13,9 @@ from tests.clients.cached_folder import cached_folder
 from tests.clients.installing import run_step
 
 # The driver takes any later crypto-conditions 2, of which the newest does not name all that it needs.
-LIBRARIES = ("bigchaindb-driver@3.2.0", "crypto-conditions@2.0.1")
+DRIVER = ("bigchaindb-driver@3.2.0", "crypto-conditions@2.0.1")
+# It does not name axios either, which it loads with everything else.
+ARBUNDLES = ("@dha-team/arbundles@1.0.4", "axios@1.7.9")
 
 
 def js_driver_folder() -> Path:
@@ -18,15 +24,28 @@ def js_driver_folder() -> Path:
     Raises:
         ClientsUnavailableError: no node, no npm or no registry.
     """
+    return _folder(DRIVER, "bigchaindb-driver")
+
+
+def arbundles_folder() -> Path:
+    """The folder whose `node_modules` holds @dha-team/arbundles, made when it is not there yet.
+
+    Raises:
+        ClientsUnavailableError: no node, no npm or no registry.
+    """
+    return _folder(ARBUNDLES, "@dha-team/arbundles")
+
+
+def _folder(libraries: Sequence[str], loaded: str) -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise ClientsUnavailableError("node and npm are not installed", registry_answered=False)
-    return cached_folder("node", json.dumps(LIBRARIES), _make)
+    return cached_folder("node", json.dumps(libraries), lambda folder: _make(folder, libraries, loaded))
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, libraries: Sequence[str], loaded: str) -> None:
     folder.mkdir()
     (folder / "package.json").write_text(json.dumps({"private": True}))
-    # Nothing here needs an install script: it is all plain JavaScript.
+    # Nothing here needs an install script: it is all plain JavaScript, or does without what it builds.
     install = [
         "npm",
         "install",
@@ -34,7 +53,7 @@ def _make(folder: Path) -> None:
         "--no-audit",
         "--no-fund",
         "--fetch-retries=1",
-        *LIBRARIES,
+        *libraries,
     ]
     run_step(install, cwd=folder, registry_answered=False)
-    run_step(["node", "-e", "require('bigchaindb-driver')"], cwd=folder)
+    run_step(["node", "-e", f"require('{loaded}')"], cwd=folder)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.telemetry_service import Telemetry, connected, frames, telemetry_running
-from websockets.exceptions import ConnectionClosed
+from tests.telemetry_service import Telemetry, connected, frames, telemetry_running, wait_until
+from tests.websocket_frames import CLOSE, PING, TEXT
 from websockets.sync.client import ClientConnection, connect
 
 PROFILING = "tracing.profiling"
@@ -181,19 +181,19 @@ def test_quotes_in_names_are_data(telemetry: Telemetry) -> None:
 
 
 def test_a_reader_that_does_not_keep_up_is_let_go(telemetry: Telemetry) -> None:
-    with telemetry.node() as node, open_feed(telemetry) as feed:
+    with telemetry.node() as node, telemetry.node("/feed") as feed:
         node.send(frames([connected("QmFast")]))
         telemetry.wait_stored("QmFast", 1)
-        feed.send(subscribe("QmFast", ago(60), msg="fat"))
-        fat = {"msg": "fat", "text": "x" * 200_000}
-        for _ in range(8):
-            for _ in range(20):
-                node.send(frames([{**fat, "ts": at(0)}]))
-        telemetry.wait_stored("QmFast", 161)
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                feed.recv(timeout=20)
-        assert feed.close_code == 1008
+        feed.say(subscribe("QmFast", ago(60), msg="fat").encode(), TEXT)
+        ended = telemetry.metrics()["feeds_disconnected"]
+        fat = {"msg": "fat", "text": "x" * 400_000}
+        for _ in range(150):
+            node.send(frames([{**fat, "ts": at(0)}]))
+        telemetry.wait_stored("QmFast", 151)
+        wait_until(lambda: telemetry.metrics()["feeds_disconnected"] > ended)
+        while (answer := feed.read_frame())[0] != CLOSE:
+            assert answer[0] in {TEXT, PING}
+        assert int.from_bytes(answer[1][:2]) == 1008
 
 
 def test_gauges_follow(telemetry: Telemetry) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.running_platform import free_port_offset
 from tests.telemetry_service import Telemetry, frames, telemetry_running, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -239,6 +240,17 @@ def watch_feed_works(telemetry: Telemetry) -> bool:
     """Readers from that address are not nodes."""
     with watch(telemetry, "/live") as feed:
         return actions(feed)[0] == (0, 33)
+
+
+def test_the_port_of_the_core() -> None:
+    """Front ends and exporters of substrate-telemetry find `/feed` on a port of its own."""
+    port = 1 + free_port_offset()
+    with telemetry_running(live_port=port) as telemetry:
+        url = f"ws://127.0.0.1:{port}/feed"
+        with connect(url, compression=None, proxy=None) as feed:
+            assert actions(feed)[0] == (0, 33)
+        assert httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).text == "OK"
+        assert telemetry.http.get("/health").text == "OK"
 
 
 def test_the_ledger_reports_itself() -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from lamina.kernel.process import Kernel
     from lamina.kernel.storage.database import Connection, Database
 
-_PACKAGES = {"ledger": "lamina.services.ledger", "telemetry": "lamina.services.telemetry"}
+_PACKAGES = {
+    "gateway": "lamina.devnet.gateway",
+    "ledger": "lamina.services.ledger",
+    "scheduler": "lamina.services.scheduler",
+    "telemetry": "lamina.services.telemetry",
+}
 
 
 class Service(Protocol):

@@ -443,7 +443,9 @@ async def copy_rows(
         await cx.copy_records_to_table(name, schema_name=schema, columns=list(columns), records=rows)
 
 
-async def copy_encoded(cx: Connection, table: str, columns: Sequence[str], rows: bytes) -> None:
+async def copy_encoded(
+    cx: Connection, table: str, columns: Sequence[str], rows: bytes, meanwhile: Callable[[], None]
+) -> None:
     """COPY rows that the caller encoded himself into `schema.table`, within the caller's transaction.
 
     Args:
@@ -451,11 +453,13 @@ async def copy_encoded(cx: Connection, table: str, columns: Sequence[str], rows:
         table: `schema.name`.
         columns: in the order of each row's fields.
         rows: in PostgreSQL's binary COPY format, without its header and trailer.
+        meanwhile: called when the rows are sent, for what is to be done while PostgreSQL stores them.
     """
 
     async def source() -> AsyncGenerator[bytes]:
         yield _COPY_HEADER
         yield rows
+        meanwhile()
         yield _COPY_TRAILER
 
     schema, _, name = table.partition(".")

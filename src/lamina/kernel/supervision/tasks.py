@@ -20,7 +20,7 @@ class TaskGaveUp(LaminaError):
 
 
 async def run_tasks(tasks: Sequence[Task], clock: Clock) -> None:
-    """Run every task until cancelled.
+    """Run every task until cancelled, also when there is none.
 
     Raises:
         ExceptionGroup: holding TaskGaveUp; the other tasks were cancelled.
@@ -28,6 +28,7 @@ async def run_tasks(tasks: Sequence[Task], clock: Clock) -> None:
     async with asyncio.TaskGroup() as group:
         for task in tasks:
             group.create_task(_keep_running(task, RestartBudget(clock)), name=task.name)
+        await asyncio.Event().wait()
 
 
 async def _keep_running(task: Task, budget: RestartBudget) -> None:

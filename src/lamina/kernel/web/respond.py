@@ -41,16 +41,14 @@ class Reply:
         Args:
             status: the HTTP status.
             body: the encoded body.
-            headers: more headers, names in lower case.
+            headers: more headers, names in lower case; a content type among them stands in place of the next.
             content_type: what the body is.
         """
         self.status = status
         self.body = body
-        self.headers: list[Header] = [
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % len(body)),
-            *headers,
-        ]
+        self.headers: list[Header] = [(b"content-length", b"%d" % len(body)), *headers]
+        if not any(name == JSON_TYPE[0] for name, _ in self.headers):
+            self.headers.insert(0, (JSON_TYPE[0], content_type))
 
     def with_headers(self, *headers: Header) -> "Reply":
         """The same response with more headers."""

@@ -37,6 +37,7 @@ from lamina.kernel.contracts import ASGIApp
 from lamina.kernel.errors import AlreadyRunning, ConfigurationError
 from lamina.kernel.web.connection import BODY, HEAD, IDLE, WEBSOCKET, Connection, ConnectionTable
 from lamina.kernel.web.event_stream import DRAINING
+from lamina.kernel.web.frame_reader import FrameReader
 from lamina.kernel.web.framing import ChunkedOverhead, Refusal, check_head, head_bytes
 from lamina.kernel.web.inlet import INLET_EXTENSION, Inlet, InletSocket
 from lamina.kernel.web.limits import HttpLimits
@@ -515,6 +516,8 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         self._connection.read_by = inf
         self._pong: list[bytes] = []
         self._inlet: Inlet | None = None
+        self._frames: FrameReader | None = None
+        self._has_begun = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -523,6 +526,12 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if self._connection.is_closing():
             return
+        if self._inlet is not None:
+            if self._frames is not None:
+                data = self._take_messages(self._inlet, self._frames, data)
+            if not data:
+                return
+        self._has_begun = self.handshake_initiated
         super().data_received(data)
         if not self.handshake_initiated:
             self.transport.write(_refusal_response(400, self.default_headers))
@@ -548,12 +557,34 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
     def _open_inlet(self, inlet: Inlet) -> InletSocket:
         self._inlet = inlet
         self.heard_at = self.loop.time()
+        if not self._has_begun:
+            self._frames = FrameReader(self.config.ws_max_size)
         return self
+
+    def _take_messages(self, inlet: Inlet, frames: FrameReader, data: bytes) -> bytes:
+        """Hand over whole messages; returns what is left for the protocol to read."""
+        heard = False
+        for payload, is_text in frames.read(data):
+            heard = True
+            if not self.close_sent:
+                inlet.message(payload, is_text)
+        if heard:
+            self.heard_at = self.loop.time()
+        others, frames.others = frames.others, b""
+        if frames.is_done:
+            self._frames = None
+        return others
 
     def handle_events(self) -> None:
         if self._inlet is not None and self.conn.events:
             self.heard_at = self.loop.time()
         super().handle_events()
+
+    def handle_parser_exception(self) -> None:
+        if self._inlet is not None:
+            # Whole messages before the broken frame, in the same piece of input, were read and count.
+            self.handle_events()
+        super().handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
         if self._inlet is None:

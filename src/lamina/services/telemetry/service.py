@@ -19,6 +19,7 @@ from lamina.services.telemetry.api.benchmarks import (
     PostBenchmark,
     PostEvent,
 )
+from lamina.services.telemetry.api.dashboards import add_dashboards
 from lamina.services.telemetry.api.failure import render_error
 from lamina.services.telemetry.api.front import front
 from lamina.services.telemetry.api.host_systems import EXAMPLE as HOST_SYSTEM_EXAMPLE
@@ -58,6 +59,7 @@ __all__ = [
 
 KEY_FILES: tuple[str, ...] = ()
 HTTP = "telemetry.http"
+LIVE = "telemetry.live"
 INTAKE_PATHS = ("/", "/audit", "/submit")
 _MIB = 2**20
 _NOT_FOUND = Reply(404, b"", content_type=b"text/plain; charset=utf-8")
@@ -65,11 +67,14 @@ _METHOD_NOT_ALLOWED = Reply(405, b"", content_type=b"text/plain; charset=utf-8")
 
 
 def plan(settings: Settings) -> ServicePlan:
-    """One listener, shared by the receivers."""
+    """The listeners, shared by the receivers."""
     telemetry = settings.get(TelemetrySettings)
-    listener = Listener(HTTP, *address(settings), pending_max=telemetry.pending_connections_max)
-    process = ProcessSpec("web", telemetry.workers, (HTTP,), flush_s=telemetry.flush_timeout_s)
-    return ServicePlan(name=NAME, listeners=(listener,), processes=(process,))
+    listeners = [Listener(HTTP, *address(settings), pending_max=telemetry.pending_connections_max)]
+    if telemetry.live_port is not None:
+        listeners.append(Listener(LIVE, telemetry.host, telemetry.live_port))
+    names = tuple(each.name for each in listeners)
+    process = ProcessSpec("web", telemetry.workers, names, flush_s=telemetry.flush_timeout_s)
+    return ServicePlan(name=NAME, listeners=tuple(listeners), processes=(process,))
 
 
 async def prepare(kernel: Kernel) -> None:
@@ -102,12 +107,16 @@ async def build(kernel: Kernel, role: str) -> Part:
     reading = Reading(kernel.database, telemetry)
     router = _router(reading)
     _add_live(router, Views(reading, live))
+    add_dashboards(router, telemetry.assets_path)
     for path in INTAKE_PATHS:
         router.add_websocket(path, nodes.serve)
     router.add_websocket("/feed", feeds.serve)
     router.add_websocket("/live", live_feeds.serve)
+    endpoints = [Endpoint(HTTP, Normalised(router), render_error, _limits(telemetry))]
+    if telemetry.live_port is not None:
+        endpoints.append(Endpoint(LIVE, _core(live_feeds), render_error, _limits(telemetry)))
     return Part(
-        endpoints=(Endpoint(HTTP, Normalised(router), render_error, _limits(telemetry)),),
+        endpoints=endpoints,
         tasks=(
             Task("telemetry.open", nodes.run_opening),
             Task("telemetry.heartbeat", nodes.run_heartbeat),
@@ -145,7 +154,8 @@ def _limits(telemetry: TelemetrySettings) -> Mapping[str, float]:
 
 def _router(reading: Reading) -> Router:
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
-    router.add("/", {"GET": front})
+    for path in INTAKE_PATHS:
+        router.add(path, {"GET": front})
     router.add("/health", {"GET": HEALTH})
     router.add("/metrics", {"GET": GetMetrics()})
     router.add("/stats/version", {"GET": VERSION})
@@ -165,6 +175,14 @@ def _router(reading: Reading) -> Router:
     router.add("/benchmarks/events", {"POST": PostEvent(reading)})
     router.add("/benchmarks/{id}/targets", {"GET": ListTargets(reading)})
     router.add("/benchmarks/{id}/events", {"GET": ListEvents(reading)})
+    return router
+
+
+def _core(live_feeds: LiveFeeds) -> Router:
+    """What is on the further port: the paths of substrate-telemetry's core (spec/telemetry.md B.3)."""
+    router = Router(not_found=_NOT_FOUND, method_not_allowed=_METHOD_NOT_ALLOWED)
+    router.add("/health", {"GET": HEALTH})
+    router.add_websocket("/feed", live_feeds.serve)
     return router
 
 

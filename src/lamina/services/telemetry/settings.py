@@ -53,6 +53,11 @@ class TelemetrySettings(Section):
 
     host: str = setting("0.0.0.0", doc="Address that nodes and readers connect to.")  # noqa: S104
     port: Port = setting(8080, doc="Port of intake, API and pages.", legacy=("PORT",))
+    live_port: Port | None = setting(
+        None,
+        doc="A further port with the live feed at /feed, where exporters look for it; none when not set.",
+        legacy=("LIVE_PORT",),
+    )
     workers: Count = setting(
         1,
         unit="processes",

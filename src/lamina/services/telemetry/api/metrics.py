@@ -38,45 +38,55 @@ class GetMetrics:
     def __init__(self) -> None:
         """Prepare."""
         self._shown = CollectorRegistry(auto_describe=False)
-        self._shown.register(_Original())
+        self._shown.register(_Own())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer without the database."""
-        body = await asyncio.to_thread(generate_latest, self._shown)
+        body = await asyncio.to_thread(self._render)
         await Reply(200, body, content_type=CONTENT_TYPE)(scope, receive, send)
 
+    def _render(self) -> bytes:
+        return generate_latest(self._shown) + b"".join(_plain_counters(metrics.declared()))
 
-class _Original(Collector):
-    """Our counters under the names that dashboards of the original know."""
+
+class _Own(Collector):
+    """What Lamina counts beyond the original, and gauges."""
 
     def collect(self) -> Iterable[Metric]:
-        counted = {name: 0.0 for names in _COUNTERS.values() for name in names}
-        texts = dict.fromkeys(counted, "")
+        counted = dict.fromkeys((name for names in _COUNTERS.values() for name in names), 0.0)
         for metric in metrics.declared():
             for name in _COUNTERS.get(metric.name, ()):
-                counted[name] = sum(each.value for each in metric.samples if each.name.endswith("_total"))
-                texts[name] = metric.documentation
+                counted[name] = _total(metric)
             if metric.name.startswith(_OWN_PREFIX):
                 yield metric
-        for name, value in counted.items():
-            yield _plain_counter(name, texts[name] or name, value)
         for name, (opened, ended) in _DIFFERENCES.items():
             yield GaugeMetricFamily(name, "Open now", value=counted[opened] - counted[ended])
         yield from _host()
 
 
-def _plain_counter(name: str, text: str, value: float) -> Metric:
-    """A counter whose sample has no `_total`, as the original's have none."""
-    metric = Metric(name, text, "counter")
-    metric.add_sample(name, {}, value)
-    return metric
+def _total(metric: Metric) -> float:
+    return sum(each.value for each in metric.samples if each.name.endswith("_total"))
 
 
-def _host() -> Iterable[Metric]:
+def _plain_counters(declared: Iterable[Metric]) -> Iterable[bytes]:
+    """Our counters under the names that dashboards of the original know.
+
+    The library ends each counter's name in `_total`, in the TYPE line even where the sample has another name.
+    """
+    for metric in declared:
+        for name in _COUNTERS.get(metric.name, ()):
+            yield _plain_counter(name, metric.documentation, _total(metric))
     traffic = psutil.net_io_counters(pernic=True).values()  # without interfaces the total would be None
     received, sent = sum(each.bytes_recv for each in traffic), sum(each.bytes_sent for each in traffic)
     yield _plain_counter("bytes_received", "Bytes of all network interfaces", received)
     yield _plain_counter("bytes_sent", "Bytes of all network interfaces", sent)
+
+
+def _plain_counter(name: str, text: str, value: float) -> bytes:
+    return f"# HELP {name} {text}\n# TYPE {name} counter\n{name} {float(value)}\n".encode()
+
+
+def _host() -> Iterable[Metric]:
     for name, value in zip(("one", "five", "fifteen"), os.getloadavg(), strict=True):
         yield GaugeMetricFamily(f"load_avg_{name}", "Load of the host", value=value)
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()

@@ -12,6 +12,7 @@ from lamina.services.telemetry.store import reputations
 LATEST_LIMIT = 100
 LATEST_AGE_S = 60
 HISTORY_LIMIT = 1000
+QTY_DIGITS_MAX = 10
 MOCK_REPORTERS = tuple(f"QmMockReportingPeer{number}ForFrontEndTests" for number in range(8))
 _MOCK_WORST = 2**31
 
@@ -74,7 +75,8 @@ class MockReputations:
         """Answer with as many reporters as asked for, eight at most."""
         self._reading.query(scope)
         text = scope["path_params"]["qty"]
-        count = min(int(text), len(MOCK_REPORTERS)) if text.isascii() and text.isdecimal() else 8
+        is_number = text.isascii() and text.isdecimal() and len(text) <= QTY_DIGITS_MAX
+        count = min(int(text) if is_number else 8, len(MOCK_REPORTERS))
         ts = render.timestamp(query.now() - timedelta(seconds=10))
         reporters = MOCK_REPORTERS[:count]
         await answer(

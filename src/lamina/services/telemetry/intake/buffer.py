@@ -1,6 +1,7 @@
 """Messages that were read and are not stored yet: first in, first out, bounded by bytes."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,13 +14,23 @@ MESSAGE_OVERHEAD_BYTES = 400
 """What a waiting message costs beside its text."""
 
 RESUME_SHARE = 0.75
+BATCHES_AHEAD = 4
+"""How many batches are read ahead of a database that takes them."""
+STUCK_S = 0.25
+"""A database that took no batch for so long is away: as much is read then as there is room for."""
+RESUMED_AT_ONCE = 2
+"""Sockets that are read again in one turn of the loop: each may bring 256 KiB before it is paused."""
 
 Entry = Message | Peer
 """A message, or a socket that ended after everything before it."""
 
 
 class Buffer:
-    """What waits for the writer. When it is full, sockets that bring more are not read until it has room."""
+    """What waits for the writer. When it is full, sockets that bring more are not read until it has room.
+
+    Under a load that is more than the database takes, reading goes only a few batches ahead: what is read all
+    at once would keep the loop from the writer, and PostgreSQL would wait. Sockets then take turns.
+    """
 
     def __init__(self, *, bytes_max: int, messages_due: int, bytes_due: int, latency_s: float) -> None:
         """Start empty.
@@ -39,7 +50,11 @@ class Buffer:
         self._oldest = 0.0
         self._arrived = asyncio.Event()
         self._is_due = asyncio.Event()
-        self._paused: set[InletSocket] = set()
+        self._paused: dict[InletSocket, None] = {}
+        self._ahead_max = BATCHES_AHEAD * messages_due
+        self._is_stuck = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._is_resuming = False
         self.is_stopped = False
 
     def __len__(self) -> int:
@@ -49,13 +64,12 @@ class Buffer:
     def put(self, message: Message, socket: InletSocket) -> None:
         """Keep a message; its socket is paused when that fills the buffer."""
         self._append(message, len(message.document.logs) + MESSAGE_OVERHEAD_BYTES)
-        if self._bytes >= self._bytes_max and socket not in self._paused:
-            self._paused.add(socket)
-            socket.pause()
+        if (len(self._entries) >= self._ahead_max or self._bytes >= self._bytes_max) and self._is_full():
+            self._pause(socket)
 
     def end(self, peers: Sequence[Peer], socket: InletSocket) -> None:
         """Note a socket's end, after what it brought."""
-        self._paused.discard(socket)
+        self._paused.pop(socket, None)
         for peer in peers:
             self._append(peer, MESSAGE_OVERHEAD_BYTES)
 
@@ -78,6 +92,11 @@ class Buffer:
         self._arrived.set()
         self._is_due.set()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a batch is due already."""
+        return bool(self._entries) and self._is_due.is_set()
+
     async def wait(self) -> None:
         """Until a batch is due."""
         await self._arrived.wait()
@@ -98,6 +117,10 @@ class Buffer:
             taken.append(entry)
             size += _size(entry)
         self._bytes -= size
+        self._is_stuck = False
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         # What arrives while this batch is written waits from now on.
         self._oldest = asyncio.get_running_loop().time()
         if self.is_stopped:
@@ -106,7 +129,7 @@ class Buffer:
             self._arrived.clear()
         if len(self._entries) < self._messages_due and self._bytes < self._bytes_due:
             self._is_due.clear()
-        self._resume()
+            self.read_on()
         return taken
 
     def measure(self) -> None:
@@ -114,11 +137,42 @@ class Buffer:
         BUFFER_MESSAGES.set(len(self._entries))
         BUFFER_BYTES.set(self._bytes)
 
-    def _resume(self) -> None:
-        if self._paused and self._bytes < self._bytes_max * RESUME_SHARE:
-            paused, self._paused = self._paused, set()
-            for socket in paused:
-                socket.resume()
+    def _is_full(self) -> bool:
+        """Whether nothing more should be read now."""
+        if self._is_stuck:
+            return self._bytes >= self._bytes_max
+        return len(self._entries) >= self._ahead_max or self._bytes >= self._bytes_max
+
+    def _pause(self, socket: InletSocket) -> None:
+        if socket in self._paused:
+            return
+        self._paused[socket] = None
+        socket.pause()
+        if self._watch is None and not self._is_stuck:
+            self._watch = asyncio.get_running_loop().call_later(STUCK_S, self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        """The database is away: nodes lose what is not read, so read what there is room for."""
+        self._watch = None
+        self._is_stuck = True
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read paused sockets again if there is room; at its best while PostgreSQL works."""
+        if self._bytes < self._bytes_max * RESUME_SHARE and not self._is_resuming:
+            self._resume_some()
+
+    def _resume_some(self) -> None:
+        """Read some sockets again, those that wait longest; others in the next turn, while there is room."""
+        self._is_resuming = False
+        for socket in list(itertools.islice(self._paused, RESUMED_AT_ONCE)):
+            if self._is_full():
+                return
+            del self._paused[socket]
+            socket.resume()
+        if self._paused:
+            self._is_resuming = True
+            asyncio.get_running_loop().call_soon(self._resume_some)
 
 
 def _size(entry: Entry) -> int:

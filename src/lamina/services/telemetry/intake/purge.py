@@ -42,6 +42,8 @@ class Purge:
                 await self.once(self._settings.log_expiry_h)
             except LaminaError as failure:
                 _log.warning("purge failed; the next one tries again", reason=failure.detail)
+            except Exception:  # noqa: BLE001 - no purge is worth the messages that wait in this process
+                _log.exception("purge failed; the next one tries again")
 
     async def once(self, expiry_h: int) -> Purged:
         """One purge.

@@ -15,10 +15,11 @@ from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket
 from lamina.kernel.web.respond import Reply
 from lamina.services.telemetry.errors import AddressNotAllowed
 from lamina.services.telemetry.intake.buffer import Buffer
+from lamina.services.telemetry.intake.received import Received
 from lamina.services.telemetry.live.address import host_of
 from lamina.services.telemetry.live.blocked_addresses import BlockedAddresses
 from lamina.services.telemetry.live.traffic_meter import TrafficMeter
-from lamina.services.telemetry.metrics import BYTES, DROPPED, ENDED, MESSAGES, OPENED
+from lamina.services.telemetry.metrics import DROPPED, ENDED, OPENED
 from lamina.services.telemetry.model.message import Document, Message
 from lamina.services.telemetry.model.peer import Peer
 from lamina.services.telemetry.rules import document, sender
@@ -31,6 +32,7 @@ _log = structlog.get_logger("lamina.telemetry.intake")
 OPEN_PATIENCE_S = 10.0
 SWEEP_S = 0.25
 TOUCH_S = 50.0
+FAULTS_LOGGED = 20
 NORMAL, POLICY, SILENT = 1000, 1008, 1011
 _TEXT = b"text/plain; charset=utf-8"
 _FULL = Reply(
@@ -56,6 +58,8 @@ class NodeSockets:
         self._addresses = AddressRule.parse(settings.trust_forwarded)
         self._allowed = AllowList(settings.allowed_cidrs)
         self._nodes: set[NodeSocket] = set()
+        self._joining = 0
+        self._received = Received()
         self._opening: Batcher[Peer, int] = Batcher(
             "telemetry.open",
             lambda sockets: connections.open_rows(database, sockets),
@@ -70,17 +74,19 @@ class NodeSockets:
         """One node's websocket, from the handshake to its end."""
         await receive()
         ip_addr = self._addresses.address(scope.get("client"), scope["headers"])
-        if not self._allowed.allows(ip_addr):
-            _log.warning("a node was refused", ip_addr=ip_addr, code=AddressNotAllowed.code)
+        vouched = self._addresses.vouched(scope.get("client"), scope["headers"])
+        if not self._allowed.allows(vouched):
+            _log.warning("a node was refused", ip_addr=vouched, code=AddressNotAllowed.code)
             await _FORBIDDEN(scope, receive, send)
             return
         if self._blocked.is_blocked(milliseconds(), host_of(ip_addr)):
             await _TOO_MUCH(scope, receive, send)
             return
-        if len(self._nodes) >= self._settings.connections_max:
+        if len(self._nodes) + self._joining >= self._settings.connections_max:
             await _FULL(scope, receive, send)
             return
         peer = Peer(ip_addr, audit=scope["path"].strip("/").endswith("audit"))
+        self._joining += 1
         try:
             peer.row_id = await self._opening.submit(peer)
         except LaminaError as failure:
@@ -89,17 +95,20 @@ class NodeSockets:
                 scope, receive, send
             )
             return
+        finally:
+            self._joining -= 1
         await self._hold(peer, scope, receive, send)
 
     async def _hold(self, peer: Peer, scope: Scope, receive: Receive, send: Send) -> None:
-        node = NodeSocket(peer, self._buffer, self._settings, self._block)
+        node = NodeSocket(peer, self._buffer, self._settings, self._received, self._block)
         node.socket = scope["extensions"][INLET_EXTENSION](node)
         self._nodes.add(node)
         OPENED.inc()
         try:
             await send({"type": "websocket.accept"})
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
+            while (event := await receive())["type"] != "websocket.disconnect":
+                # Only what an impatient node sent before it was accepted comes this way.
+                node.message(event.get("bytes") or event.get("text", "").encode(), "text" in event)
         except (OSError, ClientGone):
             pass
         finally:
@@ -138,6 +147,8 @@ class NodeSockets:
                 await connections.touch(self._database, peers)
             except LaminaError as failure:
                 _log.warning("connections could not be touched", reason=failure.detail)
+            except Exception:  # noqa: BLE001 - the messages that wait in this process are worth more
+                _log.exception("connections could not be touched")
 
 
 class NodeSocket:
@@ -146,7 +157,12 @@ class NodeSocket:
     socket: InletSocket
 
     def __init__(
-        self, peer: Peer, buffer: Buffer, settings: TelemetrySettings, block: Callable[[str], None]
+        self,
+        peer: Peer,
+        buffer: Buffer,
+        settings: TelemetrySettings,
+        received: Received,
+        block: Callable[[str], None],
     ) -> None:
         """Start with nobody known.
 
@@ -154,9 +170,11 @@ class NodeSocket:
             peer: the socket's own row.
             buffer: where messages wait.
             settings: limits.
+            received: counts what comes.
             block: told the address of a node that sends too much.
         """
         self._block = block
+        self._received = received
         rate_max = settings.node_data_per_second_max
         self._meter = TrafficMeter(rate_max) if rate_max else None
         self._own = peer
@@ -165,6 +183,7 @@ class NodeSocket:
         self._rows = [peer]
         self._peers: dict[bytes | None, Peer] = {}
         self._is_crowded = False
+        self._faults = 0
         self._next_ping = asyncio.get_running_loop().time() + settings.heartbeat_interval_s
 
     def peers(self) -> list[Peer]:
@@ -174,26 +193,31 @@ class NodeSocket:
     def message(self, payload: bytes, is_text: bool) -> None:
         """Take a data message; what cannot be stored is counted and logged, and the socket stays."""
         del is_text  # both kinds are equivalent (spec 3.4)
-        BYTES.inc(len(payload))
         if self._meter is not None and self._meter.add(milliseconds(), len(payload)):
+            self._received.count(0, len(payload))
             self._block(self._own.ip_addr)
             self.socket.close(POLICY, "too much traffic")
             return
         try:
             said = document.read(payload)
         except document.Unstorable as fault:
-            if fault.is_json:
-                MESSAGES.inc()
+            self._received.count(fault.is_json, len(payload))
             DROPPED.labels(fault.reason).inc()
             self._log_fault(fault, payload)
             return
-        MESSAGES.inc()
+        self._received.count(1, len(payload))
         self._buffer.put(Message(self._identify(said), said), self.socket)
 
     def _log_fault(self, fault: document.Unstorable, payload: bytes) -> None:
+        """Log the first faults of a socket; a node that sends nothing else must not fill the log."""
+        self._faults += 1
+        if self._faults > FAULTS_LOGGED:
+            return
         begin = payload[:80].decode("utf-8", "replace")
         log = _log.warning if fault.is_json else _log.error
         log("a message was not stored", reason=fault.reason, ip_addr=self._own.ip_addr, begin=begin)
+        if self._faults == FAULTS_LOGGED:
+            _log.warning("more such messages of this node are only counted", ip_addr=self._own.ip_addr)
 
     def _identify(self, said: Document) -> Peer:
         """The row that a message belongs to, brought up to date by what it says (spec 3.5, 3.6)."""
@@ -241,6 +265,7 @@ class NodeSocket:
             return
         self._next_ping = now + self._settings.heartbeat_interval_s
         if self._buffer.is_paused(self.socket):
+            self.socket.heard_at = now  # what is not read is no silence
             return
         if now - self.socket.heard_at > self._settings.client_timeout_s:
             self.socket.close(SILENT, "no sign of life", wait=False)

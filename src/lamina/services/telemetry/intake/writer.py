@@ -33,7 +33,8 @@ class Stored:
 class Writer:
     """Takes from the buffer and writes, one batch after another.
 
-    One at a time keeps a connection's messages in order; the next batch arrives while PostgreSQL works.
+    One at a time keeps a connection's messages in order. While PostgreSQL works on one the next is read, and
+    who listens is told of the one before.
     """
 
     def __init__(self, database: Database, buffer: Buffer, *, sync_commit: bool) -> None:
@@ -49,6 +50,7 @@ class Writer:
         self._buffer = buffer
         self._sync_commit = sync_commit
         self._listeners: list[Callable[[Stored], None]] = []
+        self._untold: list[Stored] = []
         self._next_id = 0
         self._ids_left = 0
         self._is_waiting_for_database = False
@@ -92,6 +94,8 @@ class Writer:
         ended = [entry for entry in self._under_way if isinstance(entry, Peer)]
         await self._store(messages, ended)
         self._under_way = []
+        if not self._buffer.is_due:
+            self._announce()
         self._buffer.measure()
 
     async def _store(self, messages: Sequence[Message], ended: Sequence[Peer]) -> None:
@@ -120,6 +124,7 @@ class Writer:
                 with BATCH_SECONDS.time():
                     position = await self._write(batch)
             except DatabaseUnavailable as failure:
+                self._announce()
                 self._complain(failure.detail)
             else:
                 self._note(Stored(position, batch))
@@ -140,7 +145,9 @@ class Writer:
         """Write once; an unknown outcome is looked up before anything is sent again."""
         told = {message.peer: message.peer.identity for message in batch.messages if message.peer.is_stale}
         try:
-            position = await batches.write(self._database, batch, durable=self._sync_commit)
+            position = await batches.write(
+                self._database, batch, durable=self._sync_commit, meanwhile=self._go_on
+            )
         except CommitUnknown:
             found = await self._find(batch)
             if found is None:
@@ -167,8 +174,18 @@ class Writer:
         STORED.inc(count)
         if count:
             BATCH_ROWS.observe(count)
-        for listener in self._listeners:
-            listener(stored)
+        self._untold.append(stored)
+
+    def _go_on(self) -> None:
+        """What there is to do while PostgreSQL works."""
+        self._buffer.read_on()
+        self._announce()
+
+    def _announce(self) -> None:
+        untold, self._untold = self._untold, []
+        for stored in untold:
+            for listener in self._listeners:
+                listener(stored)
 
     def _complain(self, reason: str) -> None:
         self._buffer.measure()

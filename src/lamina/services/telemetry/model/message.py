@@ -1,12 +1,11 @@
 """One message of a node, ready to be stored."""
 
-from dataclasses import dataclass
+import msgspec
 
 from lamina.services.telemetry.model.peer import Peer
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, gc=False):
     """What is stored of a message.
 
     Attributes:
@@ -22,8 +21,7 @@ class Document:
     node: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A document and the row that it belongs to."""
 
     peer: Peer

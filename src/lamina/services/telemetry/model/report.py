@@ -1,11 +1,11 @@
 """A committed message as those who follow the stream are told of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Report:
+
+class Report(msgspec.Struct, frozen=True, gc=False):
     """One message of one node.
 
     Attributes:

@@ -50,6 +50,21 @@ class AddressRule:
         shown = f"[{host}]" if ":" in host else host
         return f"{shown}:{client[1]}" if client[1] else shown
 
+    def vouched(self, client: Sequence[object] | None, headers: Iterable[Header]) -> str:
+        """The address that decides whether a node may connect: nobody can choose it.
+
+        It is the socket's; behind a proxy that is named, the last address that proxy itself wrote down. A
+        client can put what it likes before that one.
+        """
+        host = "" if client is None else str(client[0])
+        if not self.proxies.trusts(host):
+            return host
+        said = list(headers)
+        hops = [value for name, value in said if name == b"x-forwarded-for"]
+        if hops:
+            return self.proxies.client_address(host, hops)
+        return _forwarded((name, value.rpartition(b",")[2]) for name, value in said) or host
+
 
 class AllowList:
     """The networks that nodes may connect from."""

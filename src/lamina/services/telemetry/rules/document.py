@@ -17,6 +17,9 @@ EXPONENT_DIGITS_MAX = 3
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _LARGE_EXPONENT = re.compile(rb"[:,\[]\s*-?\d+(?:\.\d+)?[eE][+-]?0*[1-9]\d{%d}" % EXPONENT_DIGITS_MAX)
+_DIGITS_AND_E = bytes.maketrans(b"123456789E", b"000000000e")
+_BEFORE_NUMBERS = (b"", b":", b",", b"[", b" ", b"\t", b"\r", b"\n")
+_LONG_EXPONENT = b"0e" + b"0" * (EXPONENT_DIGITS_MAX + 1)
 _ABSENT = msgspec.Raw(b"")
 
 
@@ -63,7 +66,7 @@ def read(payload: bytes) -> Document:
         Unstorable: it is not JSON, no object, has no usable `ts`, or numbers that jsonb would blow up.
     """
     seen = _look(payload)
-    if _LARGE_EXPONENT.search(payload) and _has_large_exponent(payload):
+    if _looks_large(payload) and _LARGE_EXPONENT.search(payload) and _has_large_exponent(payload):
         raise Unstorable("number", is_json=True)
     if b"\\u0000" in payload:
         payload = _NUL.sub(rb"\1\\ufffd", payload)
@@ -125,6 +128,20 @@ def _time(ts: msgspec.Raw) -> int:
 
 class _LargeExponentError(Exception):
     pass
+
+
+def _looks_large(payload: bytes) -> bool:
+    """Whether there may be a large exponent: quick, since every message is looked at.
+
+    A hash in hexadecimal often holds the like of 5e1234, but what is before that is no begin of a number.
+    """
+    shape = payload.translate(_DIGITS_AND_E, b"+-")
+    at = shape.find(_LONG_EXPONENT)
+    while at >= 0:
+        if shape[: at + 1].rstrip(b"0.")[-1:] in _BEFORE_NUMBERS:
+            return True
+        at = shape.find(_LONG_EXPONENT, at + 1)
+    return False
 
 
 def _has_large_exponent(payload: bytes) -> bool:

@@ -63,7 +63,7 @@ def _peer_id(said: dict[str, Any]) -> str | None:
 
 
 def _name(value: object) -> str | None:
-    return value if isinstance(value, str) and len(value) <= PEER_ID_CHARACTERS_MAX else None
+    return value if isinstance(value, str) and 0 < len(value) <= PEER_ID_CHARACTERS_MAX else None
 
 
 def _text(value: object) -> str | None:

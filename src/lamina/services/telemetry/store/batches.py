@@ -1,11 +1,14 @@
 """Batches of messages: COPY into the log, and one row that tells other receivers in which order they came."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from uuid import UUID
 
-from lamina.kernel.storage.database import Connection, Database, copy_encoded
+import asyncpg
+
+from lamina.kernel.storage.database import Connection, Database, copy_encoded, unavailable
 from lamina.services.telemetry.model.message import Message
 from lamina.services.telemetry.model.peer import Peer
 from lamina.services.telemetry.rules.timestamp import moment
@@ -37,16 +40,20 @@ class Batch:
 
 async def take_ids(database: Database) -> int:
     """The first of `ID_BLOCK` ids that nobody else gets."""
-    return await database.fetchval("telemetry.take_ids", "SELECT nextval('telemetry.tetcore_logs_id_seq')")
+    with _waiting():
+        return await database.fetchval(
+            "telemetry.take_ids", "SELECT nextval('telemetry.tetcore_logs_id_seq')"
+        )
 
 
-async def write(database: Database, batch: Batch, *, durable: bool) -> int:
+async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: Callable[[], None]) -> int:
     """Store a batch in one transaction.
 
     Args:
         database: where.
         batch: at least one message or ended socket.
         durable: whether the commit waits for the disk although no message is for the audit.
+        meanwhile: called, where there are messages, when PostgreSQL has them and works.
 
     Returns:
         Its position in the order of commits; 0 when it had no message.
@@ -57,13 +64,34 @@ async def write(database: Database, batch: Batch, *, durable: bool) -> int:
         DatabaseUnavailable: nothing is stored.
     """
     peers = list(dict.fromkeys([*(message.peer for message in batch.messages), *batch.ended]))
+    with _waiting():
+        durable = durable or any(peer.audit for peer in peers)
+        return await _write(database, batch, peers, durable=durable, meanwhile=meanwhile)
+
+
+@contextlib.contextmanager
+def _waiting() -> Generator[None]:
+    """What the database says that is not about a value, such as that a table is away, may change."""
+    try:
+        yield
+    except asyncpg.PostgresError as failure:
+        raise unavailable(failure) from failure
+
+
+async def _write(
+    database: Database,
+    batch: Batch,
+    peers: Sequence[Peer],
+    *,
+    durable: bool,
+    meanwhile: Callable[[], None],
+) -> int:
     async with database.transaction("telemetry.store_batch") as cx:
         await connections.number(cx, [peer for peer in peers if peer.row_id is None])
-        durable = durable or any(peer.audit for peer in peers)
         await connections.lock(cx, peers, durable=durable)
         await connections.describe(cx, [peer for peer in peers if peer.is_stale])
         if batch.messages:
-            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch))
+            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch), meanwhile)
         await connections.end(cx, batch.ended)
         return await _append(cx, batch) if batch.messages else 0
 
@@ -74,6 +102,8 @@ async def find(database: Database, batch: Batch) -> int | None:
     Raises:
         CommitUnknown, DatabaseUnavailable: nothing is known still.
     """
+    # Its server process may have COMMIT still to read. Until then it holds the stream's row.
+    await database.fetch("telemetry.await_batch", "SELECT FROM telemetry.stream FOR UPDATE")
     rows = await database.confirm(
         "telemetry.find_batch",
         "SELECT position FROM telemetry.batches WHERE first_id = $1",

@@ -39,7 +39,8 @@ async def list_partitions(cx: Connection | Database) -> Sequence[Partition]:
         if isinstance(cx, Database)
         else await cx.fetch(query)
     )
-    partitions = [_partition(row["relname"], row["bound"]) for row in rows]
+    # The bound of a partition that another receiver is just dropping is NULL.
+    partitions = [_partition(row["relname"], row["bound"]) for row in rows if row["bound"] is not None]
     dated = [each for each in partitions if each.until is not None]
     dated.sort(key=lambda each: cast("datetime", each.until))
     return [*dated, *(each for each in partitions if each.until is None)]
@@ -79,6 +80,8 @@ async def _make(cx: Connection, name: str, since: str, until: date) -> None:
     `since` and `until` are our own dates, never a client's text; DDL takes no parameters.
     """
     table = f"telemetry.tetcore_logs_{name}"
+    # From here on nobody stores into `future` what belongs here: the new partition could not be attached.
+    await cx.execute("LOCK TABLE telemetry.tetcore_logs_future IN ACCESS EXCLUSIVE MODE")
     early = "" if since == "MINVALUE" else f"created_at >= {since} AND "
     await cx.execute(f"CREATE TABLE {table} (LIKE telemetry.tetcore_logs INCLUDING DEFAULTS)")
     await cx.execute(

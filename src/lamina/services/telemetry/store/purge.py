@@ -3,8 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import asyncpg
+import structlog
+
 from lamina.kernel.storage.database import Connection, Database
 from lamina.services.telemetry.store import partitions
+
+_log = structlog.get_logger("lamina.telemetry.store")
 
 LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
 """Removing a day locks the log for a moment; behind a long query it gives way until the next purge."""
@@ -15,7 +20,7 @@ SILENT_S = 180
 BATCHES_KEPT_S = 3600
 """How far behind another receiver may follow."""
 
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('telemetry.purge'))"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('telemetry.purge'))"
 
 
 async def purge_logs(database: Database, cutoff: datetime, slice_rows: int) -> int:
@@ -81,9 +86,8 @@ async def _drop(database: Database, partition: partitions.Partition) -> int:
     table = f"telemetry.{partition.name}"
 
     async def work(cx: Connection) -> int:
-        if not await cx.fetchval(_TRY_LOCK):
-            return 0
         await cx.execute(LOCK_WAIT)
+        await cx.execute(_LOCK)
         rows = await cx.fetchval(
             "SELECT greatest(c.reltuples, s.n_live_tup, 0)::bigint FROM pg_class c "
             "LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.oid = to_regclass($1)",
@@ -91,14 +95,27 @@ async def _drop(database: Database, partition: partitions.Partition) -> int:
         )
         if rows is None:
             return 0
-        if partition.since is None:
-            if await cx.fetchval(f"SELECT EXISTS (SELECT 1 FROM {table})"):
-                await cx.execute(f"TRUNCATE {table}")
-        else:
-            await cx.execute(f"DROP TABLE {table}")
+        if partition.since is None or not await _is_dropped(cx, table):
+            await _empty(cx, table)
         return int(rows)
 
     return await database.run("telemetry.drop_partition", work)
+
+
+async def _is_dropped(cx: Connection, table: str) -> bool:
+    """Drop a partition, unless something of somebody else's hangs on it, such as a view."""
+    try:
+        async with cx.transaction():
+            await cx.execute(f"DROP TABLE {table}")
+    except asyncpg.DependentObjectsStillExistError as failure:
+        _log.warning("an expired day is emptied and not dropped", table=table, reason=str(failure))
+        return False
+    return True
+
+
+async def _empty(cx: Connection, table: str) -> None:
+    if await cx.fetchval(f"SELECT EXISTS (SELECT 1 FROM {table})"):
+        await cx.execute(f"TRUNCATE {table}")
 
 
 async def _slice(database: Database, name: str, cutoff: datetime, slice_rows: int) -> int:

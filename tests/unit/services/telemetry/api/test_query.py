@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lamina.services.telemetry.api.query import BEGINNING, END, Query, now, parse_time
+from lamina.services.telemetry.api.query import BEGINNING, END, Query, now
+from lamina.services.telemetry.rules.timestamp import parse_moment
 
 DEFAULT = datetime(2000, 1, 1)  # noqa: DTZ001 - zone-less UTC
 
@@ -28,7 +29,7 @@ def query(text: str) -> Query:
     ],
 )
 def test_times(text: str, expected: str) -> None:
-    moment = parse_time(text)
+    moment = parse_moment(text)
     assert moment is not None
     assert moment.isoformat() == expected
 
@@ -39,7 +40,7 @@ def test_times(text: str, expected: str) -> None:
      "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2019-01-01T00:00:00; DROP TABLE x", "2019-W01-1T00:00:00"],
 )  # fmt: skip
 def test_what_is_no_time_counts_as_absent(text: str) -> None:
-    assert parse_time(text) is None
+    assert parse_moment(text) is None
     assert (
         Query({"query_string": b"start_time=" + text.encode()}, 8192).time("start_time", DEFAULT) is DEFAULT
     )

@@ -1,0 +1,215 @@
+"""The stand-in's routes: network, transactions, GraphQL, data, uploads (spec/scheduler.md 16, 21)."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from lamina.devnet.gateway.ledger import Known, PretendedNetwork
+from lamina.devnet.gateway.settings import GatewaySettings, address
+from lamina.formats.ans104 import bundle
+from lamina.formats.ans104.errors import MalformedBundle, MalformedItem
+from lamina.formats.ans104.item import DataItem, parse
+from lamina.formats.ans104.verification import verify as verify_item
+from lamina.kernel.contracts import (
+    Advanced,
+    ASGIApp,
+    Endpoint,
+    Listener,
+    Part,
+    Position,
+    ProcessSpec,
+    Receive,
+    RenderedError,
+    Scope,
+    Send,
+    ServicePlan,
+    Verdict,
+)
+from lamina.kernel.errors import LaminaError
+from lamina.kernel.process import Kernel
+from lamina.kernel.settings.load import Settings
+from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.web.body import read_body
+from lamina.kernel.web.respond import Reply, json_response
+from lamina.kernel.web.routing import Router
+
+NAME = "gateway"
+MIGRATIONS = "lamina.devnet.gateway.migrations"
+KEY_FILES: tuple[str, ...] = ()
+HTTP = "gateway.http"
+QUERY_BYTES_MAX = 65_536
+_TEXT = b"text/plain; charset=utf-8"
+_NOT_FOUND = Reply(404, b"Not Found", content_type=_TEXT)
+_BAD_ITEM = Reply(400, b"The body is no data item, or its signature is not right", content_type=_TEXT)
+_ID = re.compile(rb"[A-Za-z0-9_-]{43}")
+
+
+def plan(settings: Settings) -> ServicePlan:
+    """One process, since everything is in its memory."""
+    return ServicePlan(NAME, (Listener(HTTP, *address(settings)),), (ProcessSpec("web", 1, (HTTP,)),))
+
+
+async def prepare(kernel: Kernel) -> None:
+    """Nothing to prepare."""
+    del kernel
+
+
+async def build(kernel: Kernel, role: str) -> Part:
+    """The stand-in's objects."""
+    del role
+    settings = kernel.settings.get(GatewaySettings)
+    network = PretendedNetwork(settings.block_s, settings.items_max)
+    router = Router(not_found=_NOT_FOUND, method_not_allowed=_NOT_FOUND)
+    router.add("/info", {"GET": Info(network)})
+    router.add("/tx/{id}/status", {"GET": Status(network)})
+    router.add("/graphql", {"POST": GraphQL(network)})
+    router.add("/raw/{id}", {"GET": Data(network)})
+    router.add("/tx/arweave", {"POST": Upload(network, settings.item_bytes_max)})
+    router.add("/{id}", {"GET": Data(network)})
+    return Part(endpoints=(Endpoint(HTTP, router, _render_error),))
+
+
+async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
+    """Nothing to administer."""
+    del kernel
+    return {}
+
+
+async def reporter(kernel: Kernel) -> None:
+    """Nothing to report."""
+    del kernel
+
+
+async def position(cx: Connection) -> Position:
+    """Nothing is stored."""
+    del cx
+    return {}
+
+
+async def verify(database: Database, advanced: Advanced) -> Verdict:
+    """Nothing is stored."""
+    del database, advanced
+    return Verdict({})
+
+
+class Info:
+    """`GET /info`."""
+
+    def __init__(self, network: PretendedNetwork) -> None:
+        """Prepare."""
+        self._network = network
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer as a gateway does."""
+        height = self._network.height
+        document = {
+            "network": "lamina.devnet",
+            "version": 5,
+            "release": 1,
+            "height": height,
+            "current": sha256(str(height).encode()).hexdigest(),
+            "blocks": height + 1,
+            "peers": 0,
+            "queue_length": 0,
+            "node_state_latency": 0,
+        }
+        await json_response(send, 200, orjson.dumps(document))
+
+
+class Status:
+    """`GET /tx/{id}/status`."""
+
+    def __init__(self, network: PretendedNetwork) -> None:
+        """Prepare."""
+        self._network = network
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the depth."""
+        known = self._network.find(scope["path_params"]["id"])
+        if known is None:
+            await _NOT_FOUND(scope, receive, send)
+            return
+        document = {
+            "block_height": known.height,
+            "block_indep_hash": sha256(str(known.height).encode()).hexdigest(),
+            "number_of_confirmations": self._network.height - known.height,
+        }
+        await json_response(send, 200, orjson.dumps(document))
+
+
+class GraphQL:
+    """`POST /graphql`: whatever ids a query names, in its text or its variables."""
+
+    def __init__(self, network: PretendedNetwork) -> None:
+        """Prepare."""
+        self._network = network
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the items that are known."""
+        body = await read_body(scope, receive, QUERY_BYTES_MAX)
+        asked = dict.fromkeys(found.decode() for found in _ID.findall(body))
+        known = [(item_id, self._network.find(item_id)) for item_id in asked]
+        edges = [{"node": _node(parse(each.item))} for _, each in known if each is not None]
+        await json_response(send, 200, orjson.dumps({"data": {"transactions": {"edges": edges}}}))
+
+
+class Data:
+    """`GET /{id}` and `GET /raw/{id}`: an item's data."""
+
+    def __init__(self, network: PretendedNetwork) -> None:
+        """Prepare."""
+        self._network = network
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the bytes."""
+        known = self._network.find(scope["path_params"]["id"])
+        reply = _NOT_FOUND if known is None else _data_reply(known)
+        await reply(scope, receive, send)
+
+
+class Upload:
+    """`POST /tx/arweave`: an item, and those nested in it."""
+
+    def __init__(self, network: PretendedNetwork, bytes_max: int) -> None:
+        """Prepare."""
+        self._network = network
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a verified item and answer as a bundler does."""
+        body = await read_body(scope, receive, self._bytes_max)
+        try:
+            item = parse(body)
+            nested = bundle.items(item.data) if bundle.is_bundle(item) else []
+        except (MalformedItem, MalformedBundle):
+            await _BAD_ITEM(scope, receive, send)
+            return
+        if not await asyncio.to_thread(verify_item, item):
+            await _BAD_ITEM(scope, receive, send)
+            return
+        for each in (item, *nested):
+            self._network.add(each.id, bytes(each.raw), bytes(each.data))
+        answer: dict[str, Any] = {"id": item.id, "timestamp": time.time_ns() // 1_000_000, "version": "1.0.0"}
+        await json_response(send, 200, orjson.dumps(answer))
+
+
+def _data_reply(known: Known) -> Reply:
+    return Reply(200, known.data, content_type=b"application/octet-stream")
+
+
+def _node(item: DataItem) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "owner": {"address": item.owner_address},
+        "tags": [{"name": tag.name, "value": tag.value} for tag in item.tags],
+        "recipient": "",
+    }
+
+
+def _render_error(error: LaminaError) -> RenderedError:
+    return error.http_status, error.detail.encode(), [(b"content-type", _TEXT)]

@@ -1,0 +1,1 @@
+"""The HTTP API of spec/scheduler.md 8, one file per resource: parse, call, render."""

@@ -1,0 +1,1 @@
+"""Frozen value types of the scheduler. No I/O."""

@@ -1,0 +1,1 @@
+"""The outside world: gateways and uploader."""

@@ -1,0 +1,1 @@
+"""Pure decisions: what follows in a process, and what is the same message again. No I/O, no clock."""

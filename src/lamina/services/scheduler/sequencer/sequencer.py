@@ -1,0 +1,125 @@
+"""Gives every message its place: a line for each process, one commit for many lines."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
+from lamina.kernel.storage.batching import Batcher
+from lamina.kernel.storage.database import Database, RowsRefused
+from lamina.services.scheduler.errors import MessageExists
+from lamina.services.scheduler.metrics import SAVE_FAILURES
+from lamina.services.scheduler.model.scheduled import Scheduled
+from lamina.services.scheduler.sequencer.line import Line, Means, Submission
+from lamina.services.scheduler.sequencer.signer import Signer
+from lamina.services.scheduler.settings import SchedulerSettings
+from lamina.services.scheduler.store import heads, writes
+from lamina.services.scheduler.store.writes import Outcome
+
+_log = structlog.get_logger("lamina.scheduler")
+
+LINES_KEPT = 20_000
+"""Idle lines that are remembered, each with the head of its process."""
+
+
+class Sequencer:
+    """Every line of this unit."""
+
+    def __init__(
+        self,
+        database: Database,
+        signer: Signer,
+        settings: SchedulerSettings,
+        block_height: Callable[[], int],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            database: where heads and messages are.
+            signer: of the wallet.
+            settings: limits.
+            block_height: the network's height; raises `HeightUnknown`.
+        """
+        self._database = database
+        self._settings = settings
+        self._lines: dict[bytes, Line] = {}
+        self._under_way: dict[bytes, Submission] = {}
+        self._waiting = 0
+        self._commits: Batcher[Scheduled, Outcome] = Batcher(
+            "scheduler.append",
+            self._append,
+            items_max=settings.batch_max,
+            queue_max=settings.queue_max,
+            concurrency=1,
+        )
+        self.run = self._commits.run
+        self._means = Means(
+            signer,
+            lambda process_id: heads.find(database, process_id),
+            self._store,
+            block_height,
+            round(settings.clock_lag_s * 1000),
+        )
+
+    async def schedule(self, process_id: bytes, submission: Submission) -> bytes:
+        """Give a message its place; returns the assignment's id once it is durable.
+
+        Raises:
+            MessageExists, ProcessNotFound: see there.
+            Overloaded: too many wait, or it waited too long; it may be scheduled all the same.
+            DatabaseUnavailable: it is not scheduled.
+        """
+        if self._waiting >= self._settings.queue_max:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._settings.patience_s):
+                return await self._schedule(process_id, submission)
+        except TimeoutError:
+            raise Overloaded from None
+        finally:
+            self._waiting -= 1
+
+    async def _schedule(self, process_id: bytes, submission: Submission) -> bytes:
+        """Wait for the same message's fate where it is under way already, then for one's own."""
+        if submission.item is None:
+            self._line(process_id).add(submission)
+            return await submission.done
+        while (same := self._under_way.get(submission.message_id)) is not None:
+            await asyncio.wait({same.done})
+            if not same.done.cancelled() and same.done.exception() is None:
+                raise MessageExists
+        self._under_way[submission.message_id] = submission
+        try:
+            self._line(process_id).add(submission)
+            return await submission.done
+        finally:
+            del self._under_way[submission.message_id]
+
+    def _line(self, process_id: bytes) -> Line:
+        line = self._lines.pop(process_id, None) or Line(process_id, self._means)
+        self._lines[process_id] = line  # the least recently used is the first
+        if len(self._lines) > LINES_KEPT:
+            for oldest in list(self._lines)[: LINES_KEPT // 10]:
+                if self._lines[oldest].is_idle:
+                    del self._lines[oldest]
+        return line
+
+    async def _store(self, scheduled: Scheduled) -> Outcome:
+        try:
+            return await self._commits.submit(scheduled)
+        except RowsRefused:
+            # Alone and refused: another unit stored the same message between our look and our insert.
+            return "exists"
+        except LaminaError:
+            SAVE_FAILURES.inc()
+            raise
+
+    async def _append(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+        try:
+            return await writes.append(self._database, scheduled)
+        except CommitUnknown:
+            stored = await writes.find_stored(self._database, scheduled)
+            _log.warning("a commit's outcome was looked up", stored=len(stored), of=len(scheduled))
+            return ["stored" if each.head.assignment_id in stored else "moved" for each in scheduled]

@@ -1,0 +1,117 @@
+"""Builds the scheduler; nothing else builds its objects.
+
+The way of a message: `api.submit` -> `formats.ans104`, `rules.submission` -> `sequencer.line`
+(`rules.assignment`, `sequencer.signer`) -> `store.writes` -> answer; beside it `sequencer.uploader` ->
+`peers.gateway`.
+The way out: `api.reads` -> `store.messages` -> `render`.
+"""
+
+import os
+from collections.abc import Mapping
+
+from lamina.kernel.contracts import (
+    Advanced,
+    ASGIApp,
+    Check,
+    Endpoint,
+    Listener,
+    Part,
+    ProcessSpec,
+    ServicePlan,
+    Task,
+    Verdict,
+)
+from lamina.kernel.process import Kernel
+from lamina.kernel.settings.load import Settings
+from lamina.kernel.storage.database import Database
+from lamina.kernel.web.respond import Reply
+from lamina.kernel.web.routing import Router
+from lamina.services.scheduler.api.failure import render_error
+from lamina.services.scheduler.api.reads import GetLatest, GetMessage, GetProcess, GetRoot, GetTimestamp
+from lamina.services.scheduler.api.submit import Submit, Unit
+from lamina.services.scheduler.peers.gateway import Gateway
+from lamina.services.scheduler.peers.network import Network
+from lamina.services.scheduler.sequencer.sequencer import Sequencer
+from lamina.services.scheduler.sequencer.signer import Signer
+from lamina.services.scheduler.sequencer.uploader import Uploader
+from lamina.services.scheduler.sequencer.verify import Verifier
+from lamina.services.scheduler.sequencer.wallet import WALLET_FILE, load_wallet
+from lamina.services.scheduler.settings import SchedulerSettings, address
+from lamina.services.scheduler.store.schema import MIGRATIONS, NAME, position
+
+__all__ = [
+    "KEY_FILES", "MIGRATIONS", "NAME", "admin", "build", "plan", "position", "prepare", "reporter", "verify",
+]  # fmt: skip
+
+KEY_FILES = (WALLET_FILE,)
+HTTP = "scheduler.http"
+_NOT_FOUND = Reply(404, b"", content_type=b"text/plain; charset=utf-8")
+_HEALTH = Reply(200, b"", content_type=b"text/plain; charset=utf-8")
+_NO_METRICS = Reply(400, b"Metrics not enabled", content_type=b"text/plain; charset=utf-8")
+
+
+def plan(settings: Settings) -> ServicePlan:
+    """One listener, shared by the units."""
+    scheduler = settings.get(SchedulerSettings)
+    process = ProcessSpec("web", scheduler.workers, (HTTP,))
+    return ServicePlan(name=NAME, listeners=(Listener(HTTP, *address(settings)),), processes=(process,))
+
+
+async def prepare(kernel: Kernel) -> None:
+    """A wallet that can be used, before any process starts.
+
+    Raises:
+        ConfigurationError, SecretFileError: see `load_wallet`.
+    """
+    load_wallet(kernel.settings)
+
+
+async def build(kernel: Kernel, role: str) -> Part:
+    """The objects of one unit."""
+    assert role == "web", "the scheduler has one kind of process"
+    settings = kernel.settings.get(SchedulerSettings)
+    signer = Signer(load_wallet(kernel.settings), settings.signers or os.cpu_count() or 1)
+    kernel.resources.callback(signer.close)
+    gateway = Gateway(settings)
+    kernel.resources.push_async_callback(gateway.close)
+    network = Network(kernel.database, gateway, settings.gateway_interval_s)
+    sequencer = Sequencer(kernel.database, signer, settings, network.height)
+    uploader = Uploader(kernel.database, signer, gateway, settings)
+    unit = Unit(kernel.database, settings, sequencer, signer, gateway, network)
+    return Part(
+        endpoints=(Endpoint(HTTP, _router(unit), render_error),),
+        tasks=(
+            Task("scheduler.commit", sequencer.run),
+            Task("scheduler.network", network.run),
+            Task("scheduler.upload", uploader.run),
+        ),
+        checks=(Check("database", kernel.database.check),),
+    )
+
+
+async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
+    """Nothing that operators ask beyond the public API."""
+    del kernel
+    return {}
+
+
+async def reporter(kernel: Kernel) -> None:
+    """The scheduler says nothing to telemetry yet."""
+    del kernel
+
+
+async def verify(database: Database, advanced: Advanced) -> Verdict:
+    """Prove every chain from the stored items alone."""
+    return await Verifier(database, advanced).run()
+
+
+def _router(unit: Unit) -> Router:
+    router = Router(not_found=_NOT_FOUND, method_not_allowed=_NOT_FOUND)
+    router.add("/", {"GET": GetRoot(unit.signer.wallet.address), "POST": Submit(unit)})
+    router.add("/timestamp", {"GET": GetTimestamp(unit.network)})
+    router.add("/health", {"GET": _HEALTH})
+    router.add("/metrics", {"GET": _NO_METRICS})
+    router.add("/processes/{id}", {"GET": GetProcess(unit.database)})
+    router.add("/{id}", {"GET": GetMessage(unit.database, unit.settings)})
+    router.add("/{id}/latest", {"GET": GetLatest(unit.database)})
+    return router

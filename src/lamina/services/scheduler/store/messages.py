@@ -1,0 +1,103 @@
+"""Messages by id and by place."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from lamina.kernel.storage.database import Database, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a process's messages: after the first bound, up to and including the second.
+
+    Attributes:
+        column: `nonce` or `ts`.
+    """
+
+    process_id: bytes
+    column: str
+    after: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a window holds, counted up to a limit and one more."""
+
+    count: int
+    bytes: int
+
+
+async def find(database: Database, any_id: bytes) -> Record | None:
+    """The message with this id, or of this assignment; real messages before bare assignments (spec 14.1)."""
+    return await database.fetchrow(
+        "scheduler.find_message",
+        """
+        SELECT process_id, message_id, assignment_id, assignment, item FROM scheduler.messages
+         WHERE message_id = $1 OR assignment_id = $1
+         ORDER BY item IS NULL, ts, nonce LIMIT 1
+        """,
+        any_id,
+    )
+
+
+async def find_latest(database: Database, process_id: bytes) -> Record | None:
+    """The message with the highest nonce."""
+    return await database.fetchrow(
+        "scheduler.find_latest",
+        """
+        SELECT assignment, item FROM scheduler.messages WHERE process_id = $1 ORDER BY nonce DESC LIMIT 1
+        """,
+        process_id,
+    )
+
+
+async def measure(database: Database, window: Window, limit: int) -> Extent:
+    """How many messages a window has, `limit` and one more at most, and the bytes of the first `limit`."""
+    row = await database.fetchrow(
+        "scheduler.measure_messages",
+        f"""
+        SELECT count(*) AS count, coalesce(sum(bytes) FILTER (WHERE number <= $4), 0)::bigint AS bytes
+          FROM (SELECT row_number() OVER (ORDER BY nonce) AS number,
+                       octet_length(assignment) + coalesce(octet_length(item), 0) AS bytes
+                  FROM scheduler.messages WHERE process_id = $1 AND {_column(window)} > $2
+                   AND {_column(window)} <= $3 ORDER BY nonce LIMIT $4 + 1) counted
+        """,
+        window.process_id,
+        window.after,
+        window.until,
+        limit,
+    )
+    assert row is not None, "an aggregate has one row"
+    return Extent(row["count"], row["bytes"])
+
+
+async def pages(
+    database: Database, window: Window, *, limit: int, page_rows: int
+) -> AsyncIterator[Sequence[Record]]:
+    """The messages of a window by nonce, page by page."""
+    after_nonce, left = -1, limit
+    while left > 0:
+        rows = await database.fetch(
+            "scheduler.list_messages",
+            f"""
+            SELECT nonce, ts, assignment, item FROM scheduler.messages
+             WHERE process_id = $1 AND {_column(window)} > $2 AND {_column(window)} <= $3 AND nonce > $4
+             ORDER BY nonce LIMIT $5
+            """,
+            window.process_id,
+            window.after,
+            window.until,
+            after_nonce,
+            min(left, page_rows),
+        )
+        if not rows:
+            return
+        yield rows
+        left -= len(rows)
+        after_nonce = rows[-1]["nonce"]
+
+
+def _column(window: Window) -> str:
+    """One of two names of our own; nothing else becomes SQL."""
+    return {"nonce": "nonce", "ts": "ts"}[window.column]

@@ -1,0 +1,97 @@
+"""What waits for the uploader."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lamina.kernel.storage.database import Database
+
+CLAIM_S = 120
+"""A claimed row is nobody else's for so long; after a crash it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A bundle to upload, made already or still to be signed.
+
+    Attributes:
+        item: the posted item; None where only an assignment is bundled.
+        assignment: None for a spawn without one.
+        block_height: of the spawn, where there is no assignment.
+    """
+
+    row_id: int
+    attempts: int
+    bundle: bytes | None
+    item: bytes | None
+    assignment: bytes | None
+    block_height: int
+    ts: int
+
+
+async def claim(database: Database, count: int) -> Sequence[Waiting]:
+    """Take rows that are due."""
+    rows = await database.store(
+        "scheduler.claim_uploads",
+        """
+        WITH due AS (
+                 SELECT id FROM scheduler.outbox WHERE next_at <= now() ORDER BY next_at, id LIMIT $1
+                 FOR UPDATE SKIP LOCKED),
+             claimed AS (
+                 UPDATE scheduler.outbox o
+                    SET next_at = now() + make_interval(secs => $2), attempts = attempts + 1
+                   FROM due WHERE o.id = due.id RETURNING o.*)
+        SELECT c.id, c.attempts, c.bundle, p.block_height,
+               CASE WHEN c.nonce IS NULL THEN p.item ELSE m.item END AS item,
+               CASE WHEN c.nonce IS NULL THEN p.assignment ELSE m.assignment END AS assignment,
+               CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts
+          FROM claimed c JOIN scheduler.processes p ON p.process_id = c.process_id
+               LEFT JOIN scheduler.messages m ON m.process_id = c.process_id AND m.nonce = c.nonce
+         ORDER BY c.id
+        """,
+        count,
+        float(CLAIM_S),
+    )
+    return [
+        Waiting(
+            row["id"], row["attempts"], row["bundle"], row["item"], row["assignment"], row["block_height"],
+            row["ts"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def keep_bundle(database: Database, row_id: int, bundle: bytes) -> None:
+    """Keep a signed bundle, so that every attempt sends the same one."""
+    await database.store(
+        "scheduler.keep_bundle", "UPDATE scheduler.outbox SET bundle = $2 WHERE id = $1", row_id, bundle
+    )
+
+
+async def finish(database: Database, row_ids: Sequence[int]) -> None:
+    """Remove what was uploaded."""
+    await database.store(
+        "scheduler.finish_uploads", "DELETE FROM scheduler.outbox WHERE id = ANY($1::bigint[])", list(row_ids)
+    )
+
+
+async def postpone(database: Database, row_id: int, delay_s: float) -> None:
+    """Try again later."""
+    await database.store(
+        "scheduler.postpone_upload",
+        "UPDATE scheduler.outbox SET next_at = now() + make_interval(secs => $2) WHERE id = $1",
+        row_id,
+        delay_s,
+    )
+
+
+async def measure(database: Database) -> tuple[int, float]:
+    """How many wait, and the age of the oldest in seconds."""
+    row = await database.fetchrow(
+        "scheduler.measure_outbox",
+        """
+        SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
+          FROM scheduler.outbox
+        """,
+    )
+    assert row is not None, "an aggregate has one row"
+    return row["waiting"], row["oldest"]

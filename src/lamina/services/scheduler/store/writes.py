@@ -1,0 +1,172 @@
+"""Assignments and spawns made durable, with what must be uploaded, in one transaction."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from lamina.kernel.storage.database import Connection, Database
+from lamina.services.scheduler.model.scheduled import Scheduled, Spawned
+
+Outcome = Literal["stored", "moved", "exists", "said"]
+"""Stored; the chain had moved on; the message is there already; the same was said before."""
+
+
+async def append(database: Database, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+    """Store assignments, those of one process in the order of their nonces.
+
+    The heads are locked, in one order for everybody, and held to the commit: an assignment is stored if and
+    only if it follows its head. What fails takes with it everything that was built on it.
+
+    Raises:
+        CommitUnknown: ask `find_stored`.
+        RowsRefused: of several, nothing is stored; of one, another unit stored the message at this moment.
+        DatabaseUnavailable: nothing is stored.
+    """
+    async with database.transaction("scheduler.append") as cx:
+        outcomes = await _judge(cx, scheduled)
+        stored = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome == "stored"]
+        if stored:
+            await _insert(cx, stored)
+        return outcomes
+
+
+async def find_stored(database: Database, scheduled: Sequence[Scheduled]) -> set[bytes]:
+    """Which assignments of a commit without known outcome are there, by their ids."""
+    rows = await database.confirm(
+        "scheduler.find_stored",
+        "SELECT assignment_id FROM scheduler.messages WHERE assignment_id = ANY($1::bytea[])",
+        [each.head.assignment_id for each in scheduled],
+    )
+    return {row["assignment_id"] for row in rows}
+
+
+async def spawn(database: Database, spawned: Spawned) -> bool:
+    """Store a new process; False when it was there already, and nothing changed.
+
+    Raises:
+        CommitUnknown: posting it again tells.
+        DatabaseUnavailable: nothing is stored.
+    """
+
+    async def work(cx: Connection) -> bool:
+        head = spawned.head
+        made = await cx.fetchval(
+            """
+            INSERT INTO scheduler.processes (process_id, item, block_height, ts, assignment, assignment_id)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (process_id) DO NOTHING RETURNING true
+            """,
+            spawned.process_id, spawned.item, spawned.block_height, head.ts, spawned.assignment,
+            head.assignment_id,
+        )  # fmt: skip
+        if not made:
+            return False
+        await cx.execute(
+            """
+            INSERT INTO scheduler.heads (process_id, nonce, assignment_id, hash_chain, ts)
+            VALUES ($1, $2, $3, $4, $5)
+            """,
+            spawned.process_id, head.nonce, head.assignment_id, head.hash_chain, head.ts,
+        )  # fmt: skip
+        await cx.execute("INSERT INTO scheduler.outbox (process_id) VALUES ($1)", spawned.process_id)
+        return True
+
+    return await database.run("scheduler.spawn", work)
+
+
+async def _judge(cx: Connection, scheduled: Sequence[Scheduled]) -> list[Outcome]:
+    """What becomes of each assignment, heads locked."""
+    processes = list({each.process_id for each in scheduled})
+    rows = await cx.fetch(
+        """
+        SELECT process_id, nonce, assignment_id FROM scheduler.heads
+         WHERE process_id = ANY($1::bytea[]) ORDER BY process_id FOR UPDATE
+        """,
+        processes,
+    )
+    heads = {row["process_id"]: (row["nonce"], row["assignment_id"]) for row in rows}
+    present = await _present(cx, scheduled)
+    said = await _said(cx, scheduled)
+    outcomes: list[Outcome] = []
+    for each in scheduled:
+        outcome: Outcome = "stored"
+        if heads.get(each.process_id) != (each.head.nonce - 1, each.follows):
+            outcome = "moved"
+        elif each.item is not None and each.message_id in present:
+            outcome = "exists"
+        elif any((each.process_id, digest) in said for digest in each.deep_hashes):
+            outcome = "said"
+        else:
+            heads[each.process_id] = (each.head.nonce, each.head.assignment_id)
+            present.add(each.message_id)
+            said.update((each.process_id, digest) for digest in each.deep_hashes[:1])
+        outcomes.append(outcome)
+    return outcomes
+
+
+async def _present(cx: Connection, scheduled: Sequence[Scheduled]) -> set[bytes]:
+    """Messages of the batch that are stored already."""
+    rows = await cx.fetch(
+        """
+        SELECT message_id FROM scheduler.messages WHERE message_id = ANY($1::bytea[]) AND item IS NOT NULL
+        """,
+        [each.message_id for each in scheduled if each.item is not None],
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def _said(cx: Connection, scheduled: Sequence[Scheduled]) -> set[tuple[bytes, bytes]]:
+    asked = [(each.process_id, digest) for each in scheduled for digest in each.deep_hashes]
+    if not asked:
+        return set()
+    rows = await cx.fetch(
+        """
+        SELECT d.process_id, d.hash FROM scheduler.deep_hashes d
+          JOIN unnest($1::bytea[], $2::bytea[]) AS asked(process_id, hash)
+            ON d.process_id = asked.process_id AND d.hash = asked.hash
+        """,
+        [process_id for process_id, _ in asked],
+        [digest for _, digest in asked],
+    )
+    return {(row["process_id"], row["hash"]) for row in rows}
+
+
+async def _insert(cx: Connection, stored: Sequence[Scheduled]) -> None:
+    last = {each.process_id: each.head for each in stored}
+    await cx.execute(
+        """
+        UPDATE scheduler.heads h
+           SET nonce = new.nonce, assignment_id = new.assignment_id, hash_chain = new.hash_chain, ts = new.ts
+          FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[])
+               AS new(process_id, nonce, assignment_id, hash_chain, ts)
+         WHERE h.process_id = new.process_id
+        """,
+        list(last),
+        [head.nonce for head in last.values()],
+        [head.assignment_id for head in last.values()],
+        [head.hash_chain for head in last.values()],
+        [head.ts for head in last.values()],
+    )
+    await cx.execute(
+        """
+        WITH new AS (
+            SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[],
+                                 $6::bytea[], $7::bytea[])
+                   AS new(process_id, nonce, ts, message_id, assignment_id, assignment, item)),
+             queued AS (INSERT INTO scheduler.outbox (process_id, nonce) SELECT process_id, nonce FROM new)
+        INSERT INTO scheduler.messages (process_id, nonce, ts, message_id, assignment_id, assignment, item)
+        SELECT * FROM new
+        """,
+        [each.process_id for each in stored],
+        [each.head.nonce for each in stored],
+        [each.head.ts for each in stored],
+        [each.message_id for each in stored],
+        [each.head.assignment_id for each in stored],
+        [each.assignment for each in stored],
+        [each.item for each in stored],
+    )
+    digests = [(each.process_id, each.deep_hashes[0]) for each in stored if each.deep_hashes]
+    if digests:
+        await cx.execute(
+            "INSERT INTO scheduler.deep_hashes SELECT * FROM unnest($1::bytea[], $2::bytea[])",
+            [process_id for process_id, _ in digests],
+            [digest for _, digest in digests],
+        )
