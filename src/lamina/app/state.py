@@ -8,6 +8,8 @@ from typing import Any
 from lamina.kernel.storage.database import Database
 from lamina.kernel.supervision.children import ChildState
 
+_EVERY_ADDRESS = {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}  # noqa: S104 - shown, not bound
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -22,7 +24,8 @@ class Address:
     @property
     def url(self) -> str:
         """The URL a person opens."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        named = _EVERY_ADDRESS.get(self.host, self.host)
+        host = f"[{named}]" if ":" in named else named
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 

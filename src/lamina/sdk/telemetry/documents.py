@@ -164,7 +164,7 @@ class LiveNode(TypedDict):
     bandwidth_timestamps: list[float]
     state_cache: list[float]
     location: dict[str, Any] | None
-    startup_time: str | None
+    startup_time: int | None
     target_os: str | None
     target_arch: str | None
     target_env: str | None

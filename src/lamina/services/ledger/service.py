@@ -25,7 +25,7 @@ from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import HttpSettings, PlatformSettings
 from lamina.kernel.storage.wakeup import Wakeups
-from lamina.kernel.web.openapi import json_reply, page_reply
+from lamina.kernel.web.openapi_routes import add_documentation
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
 from lamina.services.ledger import render
@@ -180,9 +180,7 @@ def _web(kernel: Kernel, node: KeyPair, member: FederationMember | None, statsd:
     router.add("/api/v1/blocks", {"GET": ListBlocks(kernel.database, ledger)})
     router.add("/api/v1/blocks/{id}", {"GET": GetBlock(kernel.database)})
     router.add("/api/v1/votes", {"GET": ListVotes(kernel.database, ledger)})
-    description = openapi.document(ledger, streams)
-    router.add(openapi.JSON_PATH, {"GET": json_reply(description)})
-    router.add(openapi.DOCS_PATH, {"GET": page_reply(description, json_path=openapi.JSON_PATH)})
+    add_documentation(router, openapi.document(ledger, streams))
     return Part(
         endpoints=(Endpoint(HTTP, router, render_error), Endpoint(STREAM, _stream(feed), render_error)),
         tasks=(

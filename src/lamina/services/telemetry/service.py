@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from lamina.kernel.contracts import ASGIApp, Check, Endpoint, Listener, Part, ProcessSpec, ServicePlan, Task
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
+from lamina.kernel.web.openapi_routes import add_documentation
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
+from lamina.services.telemetry.api import openapi
 from lamina.services.telemetry.api.benchmarks import EXAMPLE as BENCHMARK_EXAMPLE
 from lamina.services.telemetry.api.benchmarks import (
     ListBenchmarks,
@@ -108,6 +110,7 @@ async def build(kernel: Kernel, role: str) -> Part:
     router = _router(reading)
     _add_live(router, Views(reading, live))
     add_dashboards(router, telemetry.assets_path)
+    add_documentation(router, openapi.document(telemetry))
     for path in INTAKE_PATHS:
         router.add_websocket(path, nodes.serve)
     router.add_websocket("/feed", feeds.serve)

@@ -16,6 +16,7 @@ from lamina.kernel.web.openapi_parts import (
     query_parameter,
     ref,
 )
+from lamina.kernel.web.openapi_routes import TAG, documentation
 from lamina.services.ledger.api.openapi_examples import Examples, make_examples
 from lamina.services.ledger.api.openapi_failures import (
     APPLICATION_OR_REQUEST,
@@ -30,16 +31,13 @@ from lamina.services.ledger.api.openapi_schemas import SCHEMAS
 from lamina.services.ledger.api.query import PARAMETERS_MAX
 from lamina.services.ledger.settings import LedgerSettings
 
-JSON_PATH = "/lamina/openapi.json"
-DOCS_PATH = "/lamina/docs"
-
 _TAGS = (
     ("Node", "What this node is."),
     ("Transactions", "Post, read and follow transactions."),
     ("Outputs", "What a key can spend."),
     ("Assets", "Search what was created."),
     ("Blocks and votes", "How transactions became valid."),
-    ("Documentation", "This description."),
+    TAG,
 )
 
 
@@ -70,7 +68,7 @@ def document(settings: LedgerSettings, streams: str) -> Part:
             **_transactions(settings, examples),
             **_collections(settings, examples),
             **_blocks(examples),
-            **_documentation(),
+            **documentation(WRONG_METHOD),
         },
         "components": {
             "schemas": {**SCHEMAS, "Event": {**SCHEMAS["Event"], "examples": [examples.event]}},
@@ -383,33 +381,3 @@ def _list_blocks(examples: Examples) -> Part:
             *STORED,
         ],
     )
-
-
-def _documentation() -> Part:
-    page: Part = {
-        "description": "A page that needs no other.",
-        "content": {"text/html": {"schema": {"type": "string"}}},
-    }
-    return {
-        JSON_PATH: {
-            "get": operation(
-                "Documentation",
-                "getOpenApi",
-                "This description for programs",
-                "OpenAPI 3.1 as JSON.",
-                answers=[
-                    answer(200, "The document.", {"type": "object", "required": ["openapi", "paths"]}),
-                    WRONG_METHOD,
-                ],
-            )
-        },
-        DOCS_PATH: {
-            "get": operation(
-                "Documentation",
-                "getDocs",
-                "This description for people",
-                "The page that shows the document and lets requests be tried.",
-                answers=[("200", page), WRONG_METHOD],
-            )
-        },
-    }

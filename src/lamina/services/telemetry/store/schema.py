@@ -23,6 +23,14 @@ _VIEWS = {
 }
 
 
+async def exists(database: Database) -> bool:
+    """Whether telemetry was ever prepared in this database."""
+    found = await database.fetchval(
+        "telemetry.exists", "SELECT to_regclass('telemetry.tetcore_logs') IS NOT NULL"
+    )
+    return bool(found)
+
+
 async def publish_views(database: Database) -> None:
     """Make the original's table names answer unqualified SQL (spec/telemetry.md 4.1); again at each start.
 

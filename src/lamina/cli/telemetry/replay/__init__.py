@@ -1,0 +1,1 @@
+"""`lamina telemetry replay`: lines of files as messages of nodes."""
