@@ -68,7 +68,8 @@ def test_reputations_benchmarks_and_sizes(telemetry: Telemetry) -> None:
         assert (reported["reporting_peer"], reported["reputation"]) == (identity.network_id, -3)
         (mine,) = [each for each in client.reputations() if each["reporting_peer"] == identity.network_id]
         assert mine["remote_peer"] == [other]
-        assert client.reputations(logged=True, max_age_s=600) == []
+        logged = client.reputations(logged=True, max_age_s=600)
+        assert identity.network_id not in {each["reporting_peer"] for each in logged}
         system = client.add_host_system(
             {"description": "d", "os": "o", "cpu_qty": 1, "cpu_clock": 2, "ram_mb": 3, "disk_info": "i"}
         )
@@ -118,7 +119,7 @@ def after_two(receiver: Receiver, connection: ServerConnection) -> None:
 
 def test_a_connection_that_ends_early_is_told() -> None:
     with receiving(after_two) as receiver, TelemetryClient(receiver.url.replace("ws", "http", 1)) as client:
-        with pytest.raises(NotRead, match="1011 over") as caught:
+        with pytest.raises(NotRead, match="1011 over|cut off") as caught:
             send_much(client)
         assert caught.value.count > 2
 
@@ -132,7 +133,7 @@ def send_much(client: TelemetryClient) -> None:
 async def test_it_is_told_by_the_async_client_too() -> None:
     with receiving(after_two) as receiver:
         async with AsyncTelemetryClient(receiver.url.replace("ws", "http", 1)) as client:
-            with pytest.raises(NotRead, match="1011 over"):
+            with pytest.raises(NotRead, match="1011 over|cut off"):
                 await send_much_async(client)
 
 

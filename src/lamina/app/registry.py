@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from lamina.kernel.storage.database import Connection, Database
 
 _PACKAGES = {
-    "gateway": "lamina.devnet.gateway",
     "ledger": "lamina.services.ledger",
-    "scheduler": "lamina.services.scheduler",
     "telemetry": "lamina.services.telemetry",
+    "scheduler": "lamina.services.scheduler",
+    "gateway": "lamina.devnet.gateway",
 }
 
 

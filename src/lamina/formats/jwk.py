@@ -32,7 +32,7 @@ class _Jwk(msgspec.Struct, frozen=True):
 
 
 def decode(text: bytes | str) -> RSAPrivateKey:
-    """The private key of a JWK; takes some tens of milliseconds, since its numbers are checked.
+    """The private key of a JWK; takes some tenths of a second, since its numbers are checked.
 
     Raises:
         FormatError: not a JSON object with every member of an RSA private key, another size than 4096 bits,

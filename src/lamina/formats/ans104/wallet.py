@@ -25,7 +25,7 @@ class Wallet:
 
     @classmethod
     def from_jwk(cls, text: bytes | str) -> Self:
-        """The wallet in the text of a JWK file.
+        """The wallet in the text of a JWK file; takes some tenths of a second, since the key is checked.
 
         Raises:
             FormatError: not the JWK of an RSA-4096 private key; the message repeats nothing of it.
