@@ -68,7 +68,9 @@ def plan(settings: Settings) -> ServicePlan:
     """One listener, shared by the receivers."""
     telemetry = settings.get(TelemetrySettings)
     listener = Listener(HTTP, *address(settings), pending_max=telemetry.pending_connections_max)
-    process = ProcessSpec("web", telemetry.workers, (HTTP,), flush_s=telemetry.flush_timeout_s)
+    process = ProcessSpec(
+        "web", telemetry.workers, (HTTP,), flush_s=telemetry.flush_timeout_s, plans_each_query=True
+    )
     return ServicePlan(name=NAME, listeners=(listener,), processes=(process,))
 
 
