@@ -23,8 +23,8 @@ class Window:
 class Windows:
     """Stretches of time in which a peer may have messages, backwards.
 
-    The first is a day, each further one twice as long up to `DAYS_MAX`. Time of which no connection of the peer
-    has messages is left out; what is before or after all daily partitions is one stretch.
+    The first is a day, each further one twice as long up to `DAYS_MAX`. Time of which no connection of the
+    peer has messages is left out; what is before or after all daily partitions is one stretch.
     """
 
     def __init__(self, database: Database, peer_id: str, whole: Window, timeout_s: float) -> None:
