@@ -17,6 +17,7 @@ from lamina import __version__
 from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
 from lamina.services.ledger.node import load_node
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
+from lamina.services.telemetry.settings import address as telemetry_address
 
 CONTAINER = DEPLOY / "container"
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
@@ -90,7 +91,7 @@ def test_the_image_listens_on_every_address_at_the_default_ports() -> None:
     assert http_address(settings) == ("0.0.0.0", ports["http"])
     assert stream_address(settings) == ("0.0.0.0", ports["stream"])
     (exposed,) = [rest for name, rest in instructions() if name == "EXPOSE"]
-    assert exposed.split() == [str(ports["http"]), str(ports["stream"])]
+    assert exposed.split() == [str(ports["http"]), str(ports["stream"]), str(telemetry_address(settings)[1])]
 
 
 def test_one_node() -> None:
@@ -98,7 +99,7 @@ def test_one_node() -> None:
     settings = settings_of(image_environment() | service["environment"])
     assert settings.get(PostgresSettings).dsn is None
     assert stream_url(settings) == "ws://localhost:9985/api/v1/streams/valid_transactions"
-    assert service["ports"] == ["127.0.0.1:9984:9984", "127.0.0.1:9985:9985"]
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}" for port in (9984, 9985, 8080)]
     assert service["volumes"] == [f"data:{settings.get(PlatformSettings).data_dir}"]
     assert service["healthcheck"]["test"] == ["CMD", "lamina", "status"]
     assert service["image"] == f"lamina:{__version__}"
