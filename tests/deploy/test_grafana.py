@@ -149,7 +149,9 @@ def spoken(node: Node, count: int) -> Iterator[dict[str, Any]]:
     for odd in ("", "many", None, -1, 1.5, {"a": 1}, 10**30):
         yield node.say({"msg": "system.interval", "peers": odd, "height": odd, "finalized_height": odd})
         yield node.say({"msg": "afg.announcing_blocks_to_voted_peers", "round": odd})
-        yield node.say({"msg": "tracing.profiling", "target": "pallet_babe", "name": "plan's end", "time": odd})
+        yield node.say(
+            {"msg": "tracing.profiling", "target": "pallet_babe", "name": "plan's end", "time": odd}
+        )
 
 
 @pytest.fixture(scope="module")
