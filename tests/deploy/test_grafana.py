@@ -264,7 +264,7 @@ TIMED = [query for query in SQL if "$__timeFilter" in query.text]
 
 
 @pytest.fixture(scope="module")
-def full(database: Database) -> Iterator[Database]:
+def full(database: Database) -> Database:
     """The same database with much that nobody asks for, in the days around what is asked for."""
     (connection,) = fetch(
         database.owner, f"SELECT id FROM peer_connections WHERE peer_id = '{database.variables['peer'][0]}'"
@@ -273,7 +273,7 @@ def full(database: Database) -> Iterator[Database]:
     execute(database.owner, FILLER.format(**span, rows=ROWS, connection=connection["id"]), "VACUUM ANALYZE")
     narrow = Database.__new__(Database)
     narrow.__dict__ |= database.__dict__ | {"since": database.until - timedelta(minutes=15)}
-    yield narrow
+    return narrow
 
 
 @pytest.mark.parametrize("query", TIMED, ids=lambda query: query.place)
