@@ -301,7 +301,8 @@ async def _make_room(dsn: str, days: int) -> list[datetime]:
     """Let the past end before the history; the days of it, oldest first, the last before yesterday."""
     connection = await connect(dsn)
     bound = await connection.fetchval(
-        "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'telemetry.tetcore_logs_past'::regclass"
+        "SELECT pg_get_expr(relpartbound, oid) FROM pg_class "
+        "WHERE oid = 'telemetry.tetcore_logs_past'::regclass"
     )
     end = datetime.fromisoformat(bound.split("'")[1])
     begin = end - timedelta(days=days)

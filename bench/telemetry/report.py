@@ -27,14 +27,15 @@ def telemetry(rounds: Sequence[Figures], idle: Sequence[Idle], sockets: int) -> 
                 f"**{rate:.2f}**", f"**{cpu:.2f}**",
             )],
         ),
-        _latencies([(f"sent to seen on /feed, {_rate(halves):,.0f} a second", [each.visible for each in rounds])]),
+        _latencies([(f"sent to seen on /feed, {_rate(halves):,.0f}/s", [each.visible for each in rounds])]),
         _cpu(parts),
         table(
-            ("idle sockets with heartbeats", "receiver before, MiB", "with them, MiB", "KiB each", "of a core"),
+            ("idle sockets with heartbeats", "receiver, MiB", "with them, MiB", "KiB each", "of a core"),
             [
                 (
                     f"{each.sockets:,}", f"{each.pss_before_mib:.0f}", f"{each.pss_mib:.0f}",
-                    f"{(each.pss_mib - each.pss_before_mib) * 1024 / each.sockets:.0f}", f"{each.cpu_share:.2f}",
+                    f"{(each.pss_mib - each.pss_before_mib) * 1024 / each.sockets:.0f}",
+                    f"{each.cpu_share:.2f}",
                 )
                 for each in idle
             ],
@@ -68,10 +69,14 @@ def history(figures: HistoryFigures, rounds: Sequence[Figures]) -> str:
                 for each in figures.asked
             ],
         ),
-        f"{size.rows:,} rows in {size.days} daily partitions, made in {figures.fill_s:.0f} s.{less} *first* is the "
-        "first of its kind after the start. "
-        f"The purge of the oldest day removed {purged.rows:,} rows in {purged.seconds * 1000:.0f} ms and gave back "
-        f"{purged.before_mib - purged.after_mib:,.0f} of {purged.before_mib:,.0f} MiB at once.\n",
+        (
+            f"{size.rows:,} rows in {size.days} daily partitions, made in {figures.fill_s:.0f} s.{less} "
+            "*first* "
+            "is the first of its kind after the start. "
+            f"The purge of the oldest day removed {purged.rows:,} rows in {purged.seconds * 1000:.0f} ms and "
+            f"gave back {purged.before_mib - purged.after_mib:,.0f} of "
+            f"{purged.before_mib:,.0f} MiB at once.\n"
+        ),
     ))  # fmt: skip
 
 
@@ -102,11 +107,15 @@ def _notes(rounds: Sequence[Figures], sockets: int) -> str:
     costs = [cost for each in rounds for cost in (each.floor, each.full, each.half)]
     others = sorted(each.others_cores for each in costs)
     return (
-        f"Written by `python -m bench.telemetry`. {len(rounds)} rounds of {rounds[0].full.messages:,} messages from "
-        f"{sockets} sockets; every one was found again in the totals over HTTP. Others took {others[0]:.1f} to "
-        f"{others[-1]:.1f} cores, {median(others):.1f} in the median. The floor is COPY of the same rows by a bare "
-        "process: same table and indexes, batches and commits. At full speed a sender writes eight frames at a "
-        "time, at half load each when it is due; the feed is told of what is committed.\n\n"
+        f"Written by `python -m bench.telemetry`. {len(rounds)} rounds of {rounds[0].full.messages:,} "
+        "messages "
+        f"from {sockets} sockets; every one was found again in the totals over HTTP. Others took "
+        f"{others[0]:.1f} to {others[-1]:.1f} cores, {median(others):.1f} in the median. The floor is "
+        "COPY of "
+        "the same rows by a bare process: same table and indexes, batches and commits. At full speed a "
+        "sender "
+        "writes eight frames at a time, at half load each when it is due; the feed is told of what is "
+        "committed.\n\n"
         f"{machine()}\n"
     )
 

@@ -1,4 +1,4 @@
-"""The figures of one round: the floor's COPY, the platform at full speed, and half of that speed with a probe."""
+"""The figures of one round: the floor's COPY, the platform at full speed, and half of it with a probe."""
 
 from typing import NamedTuple
 
