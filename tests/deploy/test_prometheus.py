@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -34,9 +34,7 @@ ONLY_WHEN_IT_HAPPENS = {f"{ledger_metrics.REJECTED.describe()[0].name}_total"}
 OF_PROMETHEUS = {"up"}
 MAY_BE_EMPTY = (*ONLY_WHEN_IT_HAPPENS, "total_swap")  # a machine may have no swap
 _QUOTED_AND_GROUPED = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)')
-_WORDS = re.compile(
-    r"\b(?:and|or|unless|offset|group_left|group_right|bool)\b|\b\w+(?=\s*\()|\b\d\w*\b"
-)
+_WORDS = re.compile(r"\b(?:and|or|unless|offset|group_left|group_right|bool)\b|\b\w+(?=\s*\()|\b\d\w*\b")
 STARTS_WITHIN_S = 20.0
 
 
@@ -181,7 +179,7 @@ HEALTHY = {
     f"up{{{PLATFORM}}}": "1x300",
     f"tetcore_message_count{{{RECEIVER}}}": "0+6000x300",
     f"telemetry_messages_stored_total{{{RECEIVER}}}": "0+6000x300",
-    f"telemetry_messages_dropped_total{{{RECEIVER},reason=\"no_json\"}}": "0+1x300",
+    f'telemetry_messages_dropped_total{{{RECEIVER},reason="no_json"}}': "0+1x300",
     f"telemetry_buffer_bytes{{{RECEIVER}}}": "1000000x300",
     f"current_tetcore_connections{{{RECEIVER}}}": "100x300",
     f"nodes_dropped_count{{{RECEIVER}}}": "0+2x300",
@@ -260,7 +258,6 @@ TROUBLES: dict[str, tuple[dict[str, str], int]] = {
 }  # fmt: skip
 """What is different when something is wrong, from the third hour on, and the minute by which it must be told."""
 ALSO = {
-    "TelemetryNothingStored": set[str](),
     "TelemetryBufferFull": {"TelemetryBufferFilling"},
     "TelemetrySilence": {"TelemetryMessagesUnreadable"},
 }
@@ -336,9 +333,11 @@ class Prometheus:
             program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{self.port}",
         ]  # fmt: skip
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", trust_env=False, timeout=10)
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}/api/v1", trust_env=False, timeout=10
+        )
 
-    def __enter__(self) -> "Prometheus":
+    def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until(self._has_scraped_twice, self.log.read_text, within_s=STARTS_WITHIN_S)
@@ -367,9 +366,7 @@ class Prometheus:
 
     def rules(self) -> list[Any]:
         return [
-            rule
-            for group in self._http.get("/rules").json()["data"]["groups"]
-            for rule in group["rules"]
+            rule for group in self._http.get("/rules").json()["data"]["groups"] for rule in group["rules"]
         ]
 
 

@@ -123,4 +123,6 @@ def test_a_receiver_stands_behind_the_proxy_and_has_time_to_store_what_it_holds(
 
 @pytest.mark.parametrize("file", ["lamina.env", "ledger.env", "telemetry.env"])
 def test_no_secret_stands_in_an_environment_file(file: str) -> None:
-    assert not [name for name in variables(SYSTEMD / file) if name.endswith(("DSN", "PRIVATE", "TOKEN", "URL"))]
+    assert not [
+        name for name in variables(SYSTEMD / file) if name.endswith(("DSN", "PRIVATE", "TOKEN", "URL"))
+    ]

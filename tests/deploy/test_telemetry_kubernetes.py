@@ -66,7 +66,9 @@ def settings_in(manifests: Mapping[tuple[str, str], Any], tmp_path: Path) -> Set
     for name, text in manifests["Secret", NAME]["stringData"].items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o440)
-    own = {each["name"]: each["value"].replace(SECRETS, str(tmp_path)) for each in container(manifests)["env"]}
+    own = {
+        each["name"]: each["value"].replace(SECRETS, str(tmp_path)) for each in container(manifests)["env"]
+    }
     return settings_of({**manifests["ConfigMap", NAME]["data"], **own}, "telemetry")
 
 
@@ -98,13 +100,20 @@ def test_what_is_set_counts(tmp_path: Path) -> None:
     settings = settings_in(filled(NEEDED | given), tmp_path)
     assert settings.notices == ()
     telemetry = settings.get(TelemetrySettings)
-    assert (telemetry.heartbeat_interval_s, telemetry.client_timeout_s, telemetry.purge_interval_s) == (7, 21, 60)
+    assert (telemetry.heartbeat_interval_s, telemetry.client_timeout_s, telemetry.purge_interval_s) == (
+        7,
+        21,
+        60,
+    )
     assert (telemetry.pending_connections_max, telemetry.log_expiry_h) == (99, 3)
     assert (telemetry.ws_payload_bytes_max, telemetry.batch_messages_max) == (1_048_576, 10)
     assert (telemetry.batch_latency_ms, telemetry.cache_update_timeout_s) == (20, 30)
     assert (telemetry.cache_update_interval_ms, telemetry.cache_expiry_s) == (40, 50)
     assert (telemetry.assets_path, telemetry.buffer_mb) == ("/srv/pages", 64)
-    assert (telemetry.allowed_cidrs, telemetry.trust_forwarded) == ("203.0.113.0/24,198.51.100.7", "10.0.0.0/8")
+    assert (telemetry.allowed_cidrs, telemetry.trust_forwarded) == (
+        "203.0.113.0/24,198.51.100.7",
+        "10.0.0.0/8",
+    )
     assert settings.get(PostgresSettings).pool_connections_max == 5
     assert settings.get(LogSettings).level == "warning"
 
@@ -121,16 +130,20 @@ def test_the_template_is_the_specifications() -> None:
     assert (only["image"], only["imagePullPolicy"]) == (NEEDED["TETCORE_ANALYTICS_DOCKER_IMAGE"], "Always")
     assert only["args"] == ["telemetry", "serve"]
     ready, live = only["readinessProbe"], only["livenessProbe"]
-    assert (ready["initialDelaySeconds"], ready["periodSeconds"], ready["httpGet"]["path"]) == (5, 10, "/readyz")
-    assert (live["initialDelaySeconds"], live["periodSeconds"], live["httpGet"]["path"]) == (15, 20, "/livez")
-    assert all(
-        each["metadata"]["namespace"] == "telemetry" for each in filled(NEEDED).values()
+    assert (ready["initialDelaySeconds"], ready["periodSeconds"], ready["httpGet"]["path"]) == (
+        5,
+        10,
+        "/readyz",
     )
+    assert (live["initialDelaySeconds"], live["periodSeconds"], live["httpGet"]["path"]) == (15, 20, "/livez")
+    assert all(each["metadata"]["namespace"] == "telemetry" for each in filled(NEEDED).values())
 
 
 def test_a_pod_has_time_to_store_what_it_holds() -> None:
     settings = settings_of({})
-    needed_s = settings.get(TelemetrySettings).flush_timeout_s + settings.get(PlatformSettings).drain_timeout_s + 5
+    needed_s = (
+        settings.get(TelemetrySettings).flush_timeout_s + settings.get(PlatformSettings).drain_timeout_s + 5
+    )
     pod = filled(NEEDED)["Deployment", NAME]["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] >= needed_s + 10
 
@@ -189,8 +202,12 @@ def test_prometheus_finds_both_listeners_under_the_rules_names() -> None:
 
 def test_the_address_of_the_database_is_in_the_secret_alone() -> None:
     manifests = filled(NEEDED)
-    assert [kind for kind, each in manifests.items() if "it-is-secret" in yaml.safe_dump(each)] == [("Secret", NAME)]
-    volumes = {each["name"]: each for each in manifests["Deployment", NAME]["spec"]["template"]["spec"]["volumes"]}
+    assert [kind for kind, each in manifests.items() if "it-is-secret" in yaml.safe_dump(each)] == [
+        ("Secret", NAME)
+    ]
+    volumes = {
+        each["name"]: each for each in manifests["Deployment", NAME]["spec"]["template"]["spec"]["volumes"]
+    }
     mounts = {each["name"]: each["mountPath"] for each in container(manifests)["volumeMounts"]}
     assert set(mounts) == set(volumes)
     assert mounts["secrets"] == SECRETS

@@ -173,7 +173,9 @@ def test_nodes_are_spread_and_everything_they_say_is_found_through_either(cluste
         socket.send(frames(node.talk(MESSAGES)))
         socket.close()
     for node in nodes:
-        wait_until(lambda node=node: cluster.stored(node.peer_id) == MESSAGES, lambda: str(cluster.connected()))
+        wait_until(
+            lambda node=node: cluster.stored(node.peer_id) == MESSAGES, lambda: str(cluster.connected())
+        )
     for receiver in cluster.receivers:
         assert [sum(receiver.stats(node.peer_id).values()) for node in nodes] == [MESSAGES] * NODES
     shares = [each.metrics()["telemetry_messages_stored_total"] for each in cluster.receivers]
@@ -200,7 +202,17 @@ def test_the_allow_list_cannot_be_talked_past(cluster: Cluster, claim: str, path
 
 
 @pytest.mark.parametrize(
-    "path", ["/nodes", "/audit/../nodes", "//nodes", "/stats/db", "/feed", "/live", "/telemetry/nodes", "/dashboard/live"]
+    "path",
+    [
+        "/nodes",
+        "/audit/../nodes",
+        "//nodes",
+        "/stats/db",
+        "/feed",
+        "/live",
+        "/telemetry/nodes",
+        "/dashboard/live",
+    ],
 )
 def test_who_may_connect_a_node_may_not_read(cluster: Cluster, path: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -208,7 +220,9 @@ def test_who_may_connect_a_node_may_not_read(cluster: Cluster, path: str) -> Non
     assert refused.value.status == 403
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/telemetry/metrics", "/telemetry//metrics", "/%6detrics"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "/telemetry/metrics", "/telemetry//metrics", "/%6detrics"]
+)
 def test_metrics_are_the_receivers_own(cluster: Cluster, path: str) -> None:
     with cluster.http() as client:
         assert client.get(path).status_code == 404
