@@ -82,8 +82,11 @@ class WebSocket:
         request: bytes | None = None,
         buffers: int | None = None,
         timeout_s: float = TIMEOUT_S,
+        source: str = "",
     ) -> None:
         self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if buffers is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)

@@ -15,9 +15,15 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 
 
-def settings_of(environment: Mapping[str, str]) -> Settings:
-    """The settings that these variables lead to; one that means nothing is an error, as on a start."""
-    return load((*KERNEL_SECTIONS, *registry.settings_sections()), environ=environment)
+def settings_of(environment: Mapping[str, str], original: str | None = None) -> Settings:
+    """The settings that these variables lead to; one that means nothing is an error, as on a start.
+
+    Args:
+        environment: the variables.
+        original: the service whose original's variables count, as for its own commands.
+    """
+    sections = (*KERNEL_SECTIONS, *registry.settings_sections())
+    return load(sections, environ=environment, legacy_service=original)
 
 
 def default_ports() -> dict[str, int]:

@@ -14,9 +14,10 @@ import yaml
 from tests.deploy.shipped import DEPLOY, ROOT, default_ports, settings_of
 
 from lamina import __version__
-from lamina.kernel.settings.platform import PlatformSettings, PostgresSettings
+from lamina.kernel.settings.platform import HttpSettings, PlatformSettings, PostgresSettings
 from lamina.services.ledger.node import load_node
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
+from lamina.services.telemetry.settings import TelemetrySettings, address
 from lamina.services.telemetry.settings import address as telemetry_address
 
 CONTAINER = DEPLOY / "container"
@@ -173,3 +174,66 @@ def test_every_node_has_its_own_database_and_shares_the_log(prepared: dict[str, 
 def test_a_federation_cannot_start_unprepared() -> None:
     with pytest.raises(AssertionError, match=r"run prepare-federation\.sh"):
         compose("compose.federation.yaml", {})
+
+
+RECEIVERS = ("receiver1", "receiver2")
+
+
+def test_telemetry_cannot_start_without_a_password() -> None:
+    with pytest.raises(AssertionError, match=r"see the top of compose\.telemetry\.yaml"):
+        compose("compose.telemetry.yaml", {})
+
+
+@pytest.mark.parametrize("name", RECEIVERS)
+def test_receivers_share_a_database_and_believe_the_proxy_alone(name: str) -> None:
+    document = compose("compose.telemetry.yaml", {"TELEMETRY_PASSWORD": "secret"})
+    service, database = document["services"][name], document["services"]["db"]
+    settings = settings_of(image_environment() | service["environment"], "telemetry")
+    assert settings.notices == ()
+    dsn = settings.get(PostgresSettings).dsn
+    assert dsn is not None
+    assert dsn.get_secret_value() == "postgresql://lamina:secret@db:5432/lamina"
+    assert database["environment"]["POSTGRES_PASSWORD"] == "secret"
+    telemetry = settings.get(TelemetrySettings)
+    assert address(settings) == ("0.0.0.0", 8080)
+    assert (telemetry.allowed_cidrs, telemetry.log_expiry_h, telemetry.buffer_mb) == ("", 720, 256)
+    (subnet,) = document["networks"]["inside"]["ipam"]["config"]
+    assert telemetry.trust_forwarded == subnet["subnet"]
+    assert settings.get(HttpSettings).trusted_proxies == (subnet["subnet"],)
+    assert str(settings.get(PlatformSettings).data_dir) in service["tmpfs"][1]
+    assert service["command"] == ["telemetry", "serve"]
+    assert "ports" not in service
+    grace_s = int(service["stop_grace_period"].removesuffix("s"))
+    assert grace_s >= telemetry.flush_timeout_s + settings.get(PlatformSettings).drain_timeout_s + 10
+
+
+def test_what_operators_may_set_reaches_the_receivers() -> None:
+    given = {
+        "TELEMETRY_PASSWORD": "secret",
+        "LOG_EXPIRY_H": "3",
+        "DB_POOL_SIZE": "5",
+        "TELEMETRY_BUFFER_MB": "64",
+        "TELEMETRY_ALLOWED_CIDRS": "203.0.113.0/24,2001:db8::/32",
+    }
+    service = compose("compose.telemetry.yaml", given)["services"]["receiver1"]
+    settings = settings_of(image_environment() | service["environment"], "telemetry")
+    telemetry = settings.get(TelemetrySettings)
+    assert (telemetry.log_expiry_h, telemetry.buffer_mb) == (3, 64)
+    assert telemetry.allowed_cidrs == given["TELEMETRY_ALLOWED_CIDRS"]
+    assert settings.get(PostgresSettings).pool_connections_max == 5
+
+
+def test_the_proxy_alone_faces_the_world() -> None:
+    document = compose("compose.telemetry.yaml", {"TELEMETRY_PASSWORD": "secret"})
+    services, networks = document["services"], document["networks"]
+    assert {name for name, each in services.items() if "ports" in each} == {"proxy"}
+    assert services["proxy"]["ports"] == ["127.0.0.1:8080:8080"]
+    outside = {name for name, each in networks.items() if not (each or {}).get("internal")}
+    assert {name for name, each in services.items() if set(each["networks"]) & outside} == {"proxy"}
+    assert not set(services["proxy"]["networks"]) & set(services["db"]["networks"])
+    mounted = dict(each.removesuffix(":ro").split(":") for each in services["proxy"]["volumes"])
+    assert all((CONTAINER / source).exists() for source in mounted)
+    assert services["proxy"]["command"][2] in mounted.values()
+    configuration = (CONTAINER / "telemetry-proxy.conf").read_text()
+    assert set(re.findall(r"include (\S+);", configuration)) < set(mounted.values())
+    assert re.findall(r"server (\w+):8080 ", configuration) == list(RECEIVERS)

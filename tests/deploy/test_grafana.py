@@ -4,6 +4,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.deploy.grafana import DASHBOARDS, FOLDER, Query, filled_sql, queries,
 from tests.deploy.shipped import DEPLOY, documents
 from tests.postgres_server import execute, fetch, in_thread
 from tests.telemetry_messages import Node
-from tests.telemetry_service import Telemetry, database_dsn, telemetry_running
+from tests.telemetry_service import database_dsn, telemetry_running
 
 SQL = [query for name in DASHBOARDS for query in queries(name) if query.language == "sql"]
 ROLE_FILE = DEPLOY / "sql" / "reader-role.sql"
@@ -102,16 +103,15 @@ def test_the_originals_dashboards_are_there() -> None:
     assert [variable["name"] for variable in runtime["templating"]["list"]] == ["peer", "target", "span"]
 
 
+@dataclass(frozen=True)
 class Database:
-    """A telemetry database with messages in it, asked by the role of the dashboards."""
+    """A telemetry database with messages in it, asked by the role of the dashboards, about a range of time."""
 
-    def __init__(self, telemetry: Telemetry, until: datetime, peers: list[str]) -> None:
-        self.owner = database_dsn(telemetry.platform)
-        self.since, self.until = until - timedelta(days=1), until
-        role = f"reader_{secrets.token_hex(4)}"
-        execute(self.owner, f"CREATE ROLE {role}", ROLE_FILE.read_text().replace(':"role"', role))
-        self.role = role
-        self.variables = {"peer": peers, "target": ["pallet_babe"], "span": [TARGETS["pallet_babe"][1]]}
+    owner: str
+    role: str
+    since: datetime
+    until: datetime
+    variables: dict[str, list[str]]
 
     def filled(self, query: Query) -> str:
         return filled_sql(query.text, self.since, self.until, self.variables)
@@ -166,10 +166,11 @@ def database(postgres: str) -> Iterator[Database]:
             telemetry.send(messages)
             telemetry.wait_stored(node.peer_id, len(messages))
             peers.append(node.peer_id)
-        made = Database(telemetry, until, peers)
-        execute(made.owner, "ANALYZE")
-        yield made
-        execute(made.owner, f"DROP OWNED BY {made.role}", f"DROP ROLE {made.role}")
+        owner, role = database_dsn(telemetry.platform), f"reader_{secrets.token_hex(4)}"
+        execute(owner, f"CREATE ROLE {role}", ROLE_FILE.read_text().replace(':"role"', role), "ANALYZE")
+        chosen = {"peer": peers, "target": ["pallet_babe"], "span": [TARGETS["pallet_babe"][1]]}
+        yield Database(owner, role, until - timedelta(days=1), until, chosen)
+        execute(owner, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 @pytest.mark.parametrize("query", SQL, ids=lambda query: query.place)
@@ -271,9 +272,7 @@ def full(database: Database) -> Database:
     )
     span = {"since": f"{database.until - timedelta(days=DAYS):%F %T}", "until": f"{database.until:%F %T}"}
     execute(database.owner, FILLER.format(**span, rows=ROWS, connection=connection["id"]), "VACUUM ANALYZE")
-    narrow = Database.__new__(Database)
-    narrow.__dict__ |= database.__dict__ | {"since": database.until - timedelta(minutes=15)}
-    return narrow
+    return replace(database, since=database.until - timedelta(minutes=15))
 
 
 @pytest.mark.parametrize("query", TIMED, ids=lambda query: query.place)

@@ -1,26 +1,21 @@
 """`deploy/nginx/lamina.conf` in a real nginx before a real platform: TLS, limits, the event stream."""
 
-import os
 import re
-import shutil
-import signal
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.deploy.nginx_program import READY_TIMEOUT_S, check, running
 from tests.deploy.shipped import DEPLOY, default_ports
+from tests.postgres_server import free_port
 from tests.process.command import Home
 from tests.running_platform import RunningPlatform
 from websockets.sync.client import connect
 
 SOURCE = DEPLOY / "nginx" / "lamina.conf"
-READY_TIMEOUT_S = 10.0
 MAIN = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -33,20 +28,6 @@ http {{
     include {folder}/lamina.conf;
 }}
 """
-
-
-def program() -> str:
-    """nginx, which Debian keeps out of the PATH of ordinary accounts."""
-    found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip("there is no nginx here")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass
@@ -92,30 +73,11 @@ class Proxy:
 @pytest.fixture(scope="module")
 def proxy(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A running nginx in front of the platform."""
-    nginx = program()
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)
     made = Proxy(folder, 9984 + platform.offset, 9985 + platform.offset)
-    process = subprocess.Popen(
-        [nginx, "-p", folder, "-c", made.write(SOURCE.read_text())], stderr=subprocess.PIPE
-    )
-    try:
-        wait_for_port(made.port, process)
+    with running(folder, made.write(SOURCE.read_text()), made.port):
         yield made
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=READY_TIMEOUT_S)
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[1]
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nginx does not listen")
 
 
 def client(proxy: Proxy) -> httpx.Client:
@@ -142,11 +104,7 @@ def test_nginx_accepts_it_with_every_option(tmp_path: Path, marker: str) -> None
     text = SOURCE.read_text()
     assert marker in text
     configuration = Proxy(tmp_path).write(text.replace(marker, "") if marker else text)
-    done = subprocess.run(
-        [program(), "-t", "-p", tmp_path, "-c", configuration], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "[warn]" not in done.stderr.replace('the "user" directive', "")
+    assert check(tmp_path, configuration) == ""
 
 
 def test_the_ledger_answers_over_tls(proxy: Proxy) -> None:

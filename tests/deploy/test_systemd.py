@@ -9,11 +9,12 @@ import pytest
 from tests.deploy.shipped import DEPLOY, settings_of, variables
 from tests.process.command import Home
 
-from lamina.kernel.settings.platform import PlatformSettings
+from lamina.kernel.settings.platform import HttpSettings, PlatformSettings
 from lamina.services.ledger.settings import stream_address, stream_url
+from lamina.services.telemetry.settings import TelemetrySettings, address
 
 SYSTEMD = DEPLOY / "systemd"
-OURS = ["lamina.service", "lamina-ledger.service"]
+OURS = ["lamina.service", "lamina-ledger.service", "lamina-telemetry.service"]
 UNITS = [
     *(SYSTEMD / name for name in OURS),
     DEPLOY / "ha" / "etcd.service",
@@ -58,7 +59,12 @@ def test_the_service_is_locked_in(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [("lamina.service", "up"), ("lamina-ledger.service", "ledger serve")]
+    ("name", "command"),
+    [
+        ("lamina.service", "up"),
+        ("lamina-ledger.service", "ledger serve"),
+        ("lamina-telemetry.service", "telemetry serve"),
+    ],
 )
 def test_the_command_exists_and_has_time_to_drain(name: str, command: str, tmp_path: Path) -> None:
     unit = SYSTEMD / name
@@ -93,6 +99,30 @@ def test_its_settings_are_ones_and_the_data_is_where_it_may_write(
     assert stream_url(settings).startswith("wss://ledger.example.org:443/")
 
 
-@pytest.mark.parametrize("file", ["lamina.env", "ledger.env"])
+def test_a_receiver_stands_behind_the_proxy_and_has_time_to_store_what_it_holds(tmp_path: Path) -> None:
+    unit = SYSTEMD / "lamina-telemetry.service"
+    assert values(unit, "EnvironmentFile") == ["/etc/lamina/telemetry.env"]
+    own = variables(SYSTEMD / "telemetry.env")
+    dsn = tmp_path / "telemetry.dsn"
+    dsn.write_text("postgresql://lamina_telemetry@db1,db2/lamina?target_session_attrs=read-write\n")
+    dsn.chmod(0o600)
+    assert own["LAMINA_POSTGRES__DSN_FILE"] == "/etc/lamina/telemetry.dsn"
+    given = dict(line.split("=", 1) for line in values(unit, "Environment")) | own
+    settings = settings_of(given | {"LAMINA_POSTGRES__DSN_FILE": str(dsn)}, "telemetry")
+    assert settings.notices == ()
+    state = f"/var/lib/{values(unit, 'StateDirectory')[0]}"
+    assert str(settings.get(PlatformSettings).data_dir) == state == values(unit, "WorkingDirectory")[0]
+    telemetry = settings.get(TelemetrySettings)
+    assert address(settings) == ("127.0.0.1", 8080)
+    assert telemetry.trust_forwarded == "127.0.0.1"
+    assert settings.get(HttpSettings).trusted_proxies == ("127.0.0.1",)
+    assert telemetry.log_expiry_h == 720
+    needed_s = telemetry.flush_timeout_s + settings.get(PlatformSettings).drain_timeout_s
+    assert int(values(unit, "TimeoutStopSec")[0]) >= needed_s + 10
+
+
+@pytest.mark.parametrize("file", ["lamina.env", "ledger.env", "telemetry.env"])
 def test_no_secret_stands_in_an_environment_file(file: str) -> None:
-    assert not [name for name in variables(SYSTEMD / file) if name.endswith(("DSN", "PRIVATE", "TOKEN"))]
+    assert not [
+        name for name in variables(SYSTEMD / file) if name.endswith(("DSN", "PRIVATE", "TOKEN", "URL"))
+    ]
