@@ -38,6 +38,15 @@ def rss_mib(roles: Mapping[str, Sequence[int]]) -> dict[str, float]:
     }
 
 
+def pss_mib(roles: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Proportional resident memory (shared pages divided among those that share them) by role, MiB."""
+    stats, roots = _stats(), _roots(roles)
+    return {
+        role: round(sum(_pss_kib(each) for pid in pids for each in _tree(pid, stats, roots)) / 1024, 1)
+        for role, pids in roles.items()
+    }
+
+
 def _stats() -> dict[int, _Stat]:
     return {
         int(entry.name): stat for entry in _PROC.iterdir() if entry.name.isdigit() and (stat := _stat(entry))
@@ -76,3 +85,11 @@ def _anonymous_kib(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")), 0)
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        rollup = (_PROC / str(pid) / "smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)

@@ -1,9 +1,9 @@
 """The floor: COPY of the same rows by a bare process into the same table, and nothing else.
 
 The database has telemetry's own schema, partitions and indexes. `python -m bench.telemetry.floor serve
-DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES` encodes the messages
-of a file, then prints what it took to COPY them: binary, on one connection, 1,024 rows a transaction, each
-commit on disk.
+DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES` encodes the messages of a
+file, waits for a line, and prints what it took to COPY them: binary, on one connection, 1,024 rows a
+transaction, each commit on disk.
 """
 
 import asyncio
@@ -65,6 +65,8 @@ async def copy(dsn: str, frames: Sequence[Frame]) -> Copied:
     connection: Any = await connect(dsn)
     first_id = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM telemetry.tetcore_logs")
     batches = list(_batches(frames, first_id))
+    print("encoded", flush=True)
+    sys.stdin.readline()
     cpu_s, begun = time.process_time(), time.perf_counter()
     for batch in batches:
         await connection.copy_to_table(

@@ -87,11 +87,14 @@ class Floor:
     def copy(self, frames: Sequence[Frame]) -> Cost:
         """COPY the messages of these frames."""
         path = write_frames(self._scratch / "frames", frames)
+        command = [sys.executable, "-m", "bench.telemetry.floor", "copy", self._dsn, str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()  # everything is encoded
         meter = Meter(self._roles)
         meter.start()
-        command = [sys.executable, "-m", "bench.telemetry.floor", "copy", self._dsn, str(path)]
-        answer = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        copied = msgspec.json.decode(answer.stdout, type=Copied)
+        answer, _ = process.communicate(b"\n")
+        copied = msgspec.json.decode(answer, type=Copied)
         path.unlink()
         return meter.stop(copied.rows, copied.seconds, {COPY: copied.cpu_s})
 
@@ -169,6 +172,16 @@ class Whole:
         cost = meter.stop(len(frames), ended - result.begun, {SENDER: result.cpu_s})
         self._check_totals(job.label, frames, job.sockets)
         return cost, result
+
+    def pss_mib(self) -> float:
+        """Memory of the receivers."""
+        return usage.pss_mib({RECEIVER: self.roles[RECEIVER]})[RECEIVER]
+
+    def rest(self, seconds: float) -> float:
+        """Wait; returns the receivers' seconds of CPU meanwhile."""
+        before = usage.cpu_s(self.roles)[RECEIVER]
+        time.sleep(seconds)
+        return usage.cpu_s(self.roles)[RECEIVER] - before
 
     def stored(self) -> int:
         """How many messages are committed."""

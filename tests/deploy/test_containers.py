@@ -17,7 +17,8 @@ from lamina import __version__
 from lamina.kernel.settings.platform import HttpSettings, PlatformSettings, PostgresSettings
 from lamina.services.ledger.node import load_node
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
-from lamina.services.telemetry.settings import TelemetrySettings, address
+from lamina.services.telemetry.settings import TelemetrySettings
+from lamina.services.telemetry.settings import address as telemetry_address
 
 CONTAINER = DEPLOY / "container"
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
@@ -91,7 +92,7 @@ def test_the_image_listens_on_every_address_at_the_default_ports() -> None:
     assert http_address(settings) == ("0.0.0.0", ports["http"])
     assert stream_address(settings) == ("0.0.0.0", ports["stream"])
     (exposed,) = [rest for name, rest in instructions() if name == "EXPOSE"]
-    assert exposed.split() == [str(ports["http"]), str(ports["stream"])]
+    assert exposed.split() == [str(ports["http"]), str(ports["stream"]), str(telemetry_address(settings)[1])]
 
 
 def test_one_node() -> None:
@@ -99,7 +100,7 @@ def test_one_node() -> None:
     settings = settings_of(image_environment() | service["environment"])
     assert settings.get(PostgresSettings).dsn is None
     assert stream_url(settings) == "ws://localhost:9985/api/v1/streams/valid_transactions"
-    assert service["ports"] == ["127.0.0.1:9984:9984", "127.0.0.1:9985:9985"]
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}" for port in (9984, 9985, 8080)]
     assert service["volumes"] == [f"data:{settings.get(PlatformSettings).data_dir}"]
     assert service["healthcheck"]["test"] == ["CMD", "lamina", "status"]
     assert service["image"] == f"lamina:{__version__}"
@@ -194,7 +195,7 @@ def test_receivers_share_a_database_and_believe_the_proxy_alone(name: str) -> No
     assert dsn.get_secret_value() == "postgresql://lamina:secret@db:5432/lamina"
     assert database["environment"]["POSTGRES_PASSWORD"] == "secret"
     telemetry = settings.get(TelemetrySettings)
-    assert address(settings) == ("0.0.0.0", 8080)
+    assert telemetry_address(settings) == ("0.0.0.0", 8080)
     assert (telemetry.allowed_cidrs, telemetry.log_expiry_h, telemetry.buffer_mb) == ("", 720, 256)
     (subnet,) = document["networks"]["inside"]["ipam"]["config"]
     assert telemetry.trust_forwarded == subnet["subnet"]

@@ -27,7 +27,7 @@ def server() -> Iterator[ExternalServer]:
 @pytest.fixture(scope="module")
 def home(server: ExternalServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A node whose original configuration names the server; the tests below run in their order."""
-    made = Home(tmp_path_factory.mktemp("home"))
+    made = Home(tmp_path_factory.mktemp("home"), {"LAMINA_PLATFORM__SERVICES": "ledger"})
     assert made.run("ledger", "-y", "configure", "postgres").returncode == 0
     document = json.loads(made.original_file.read_text())
     address = urlsplit(server.dsn)

@@ -24,7 +24,9 @@ GONE = "Cannot drop 'bigchain'. The database does not exist.\n"
 def home() -> Iterator[Home]:
     """A home with a key; its data directory may have its cluster elsewhere, as root's has."""
     with open_directory() as path:
-        made = Home(path, {"LAMINA_PORT_OFFSET": str(free_port_offset())})
+        made = Home(
+            path, {"LAMINA_PORT_OFFSET": str(free_port_offset()), "LAMINA_PLATFORM__SERVICES": "ledger"}
+        )
         yield made
         cluster = made.data_dir / "postgres"
         if cluster.is_symlink():

@@ -230,17 +230,21 @@ def test_following_shows_what_is_stored_meanwhile_once(telemetry: Telemetry) -> 
     def heights(of: str) -> list[int]:
         return [row["logs"]["height"] for row in rows if row["peer_id"] == of]
 
-    wait_until(lambda: heights(peer) == [5])
-    # Late by the node's own clock, one twice, and of a node that was not there before.
-    telemetry.send([greeting(peer), block(6), block(6), block(4), block(7)])
-    telemetry.send([greeting(later), block(1)])
-    wait_until(lambda: sorted(heights(peer)) == [4, 5, 6, 6, 7] and heights(later) == [1])
-    telemetry.send([greeting(peer), block(8)])
-    wait_until(lambda: heights(peer)[-1] == 8)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    reader.join()
-    process.stdout.close()
+    try:
+        wait_until(lambda: heights(peer) == [5])
+        # Late by the node's own clock, one twice, and of a node that was not there before.
+        telemetry.send([greeting(peer), block(6), block(6), block(4), block(7)])
+        telemetry.send([greeting(later), block(1)])
+        wait_until(lambda: sorted(heights(peer)) == [4, 5, 6, 6, 7] and heights(later) == [1])
+        telemetry.send([greeting(peer), block(8)])
+        wait_until(lambda: heights(peer)[-1] == 8)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
     assert len(heights(peer)) == 6
 
 

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 
-from tests.running_platform import RunningPlatform
+from tests.running_platform import RunningPlatform, open_directory
 from tests.shared_data import PROJECT_ROOT
+from tests.telemetry_service import Telemetry
 
 
 def test_demo_tells_its_story(platform: RunningPlatform) -> None:
@@ -20,6 +21,33 @@ def test_demo_tells_its_story(platform: RunningPlatform) -> None:
         "voted valid",
     ):
         assert line in told.stdout
+
+
+def test_demo_tells_of_telemetry_too_where_it_runs() -> None:
+    with open_directory() as directory:
+        both = {"LAMINA_PLATFORM__SERVICES": "ledger,telemetry"}
+        running = RunningPlatform(directory / "data", environment=both).start()
+        told = running.run("demo")
+        shown = running.run("telemetry", "tail", "--msg", "block.import")
+        assert running.stop() == 0
+    assert told.returncode == 0, told.stderr
+    story = told.stdout[told.stdout.index("Telemetry:") :]
+    assert "Alice and Carol signed" in told.stdout
+    assert f"--telemetry-url 'ws://localhost:{running.telemetry_port}/ 1'" in story
+    assert (
+        "Stored of Alice's node: 3 block.import, 1 notify.finalized, 1 system.connected, 1 system.interval"
+        in story
+    )
+    assert "Stored of Bob's node: 3 block.import, 1 system.connected" in story
+    assert "The last block that Alice's node logged: 3 at 20" in story
+    assert f"http://localhost:{running.telemetry_port}/dashboard/live" in story
+    assert sum("'s node (12D3Ko…" in line for line in shown.stdout.splitlines()) == 6
+
+
+def test_demo_of_telemetry_alone(telemetry: Telemetry) -> None:
+    told = telemetry.platform.run("demo")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("\n1. Telemetry:")
 
 
 def test_demo_without_a_platform_says_what_to_do(platform: RunningPlatform) -> None:

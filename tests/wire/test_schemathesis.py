@@ -1,20 +1,15 @@
 """Schemathesis searches the served OpenAPI document: no server fault, no answer that it does not tell of."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from tests.running_platform import RunningPlatform, open_directory
-from tests.shared_data import PROJECT_ROOT
+from tests.wire.searching import SEED, Search, requests_by_status
 
 from lamina.sdk.ledger import KeyPair, LedgerClient
 
@@ -28,7 +23,6 @@ class Run:
     posts: int
 
 
-SEED = 20_171_005
 REQUESTS_MIN = 3000
 TIMEOUT_S = 280
 HOOKS = "tests.wire.schemathesis_hooks"
@@ -75,60 +69,19 @@ def known_chain(client: LedgerClient) -> dict[str, Any]:
     }
 
 
-class Search:
-    """One run of schemathesis, in a process that ends with its block."""
-
-    def __init__(self, url: str, mode: str, directory: Path) -> None:
-        environment = {**os.environ, "NO_PROXY": "*", "PYTHONPATH": str(PROJECT_ROOT)}
-        if mode == "positive":
-            environment |= {"SCHEMATHESIS_HOOKS": HOOKS, KNOWN_FILE: str(directory / "known.json")}
-        run = RUNS[mode]
-        configuration = directory / f"{mode}.toml"
-        configuration.write_text(CONFIGURATION.format(posts=run.posts))
-        self._log = directory / f"{mode}.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration),
-                    "run", f"{url}/lamina/openapi.json", "--mode", mode, "--phases", run.phases,
-                    "--max-examples", str(run.examples), "--seed", str(SEED),
-                    "--generation-database", "none", "--no-color",
-                ],
-                cwd=directory, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def exit_code(self, deadline: float) -> int | None:
-        """How it ended; None when it takes too long."""
-        try:
-            return self._process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return None
-
-    def report(self) -> str:
-        """What it found, with a command for each failure."""
-        return self._log.read_text(errors="replace")
-
-
-def requests_by_status(platform: RunningPlatform) -> dict[str, float]:
-    """What the ledger itself counted."""
-    text = httpx.get(f"{platform.admin_url}/metrics", timeout=10, trust_env=False).text
-    counts: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if (
-                sample.name == "lamina_http_request_seconds_count"
-                and sample.labels["listener"] == "ledger.http"
-            ):
-                status = sample.labels["status"]
-                counts[status] = counts.get(status, 0) + sample.value
-    return counts
+def search(url: str, mode: str, directory: Path) -> Search:
+    """One of the runs; what is positive knows of the chain."""
+    run = RUNS[mode]
+    known = {"SCHEMATHESIS_HOOKS": HOOKS, KNOWN_FILE: str(directory / "known.json")}
+    return Search(
+        url,
+        mode,
+        directory,
+        phases=run.phases,
+        examples=run.examples,
+        configuration=CONFIGURATION.format(posts=run.posts),
+        environment=known if mode == "positive" else None,
+    )
 
 
 @pytest.fixture
@@ -148,12 +101,12 @@ def test_no_request_breaks_the_ledger_or_gets_an_undocumented_answer(
         (tmp_path / "known.json").write_text(json.dumps(known_chain(client)))
     deadline = time.monotonic() + TIMEOUT_S
     with (
-        Search(platform.url, "positive", tmp_path) as positive,
-        Search(platform.url, "negative", tmp_path) as negative,
+        search(platform.url, "positive", tmp_path) as positive,
+        search(platform.url, "negative", tmp_path) as negative,
     ):
-        for search in (positive, negative):
-            assert search.exit_code(deadline) == 0, search.report()
-    asked = requests_by_status(platform)
+        for each in (positive, negative):
+            assert each.exit_code(deadline) == 0, each.report()
+    asked = requests_by_status(platform, "ledger.http")
     print(f"seed {SEED}: {asked}")
     assert sum(asked.values()) >= REQUESTS_MIN, asked
     assert [status for status, count in asked.items() if count and status >= "500"] == []

@@ -119,7 +119,7 @@ def after_two(receiver: Receiver, connection: ServerConnection) -> None:
 
 def test_a_connection_that_ends_early_is_told() -> None:
     with receiving(after_two) as receiver, TelemetryClient(receiver.url.replace("ws", "http", 1)) as client:
-        with pytest.raises(NotRead, match="1011 over|cut off") as caught:
+        with pytest.raises(NotRead, match=r"1011 over|cut off") as caught:
             send_much(client)
         assert caught.value.count > 2
 
@@ -133,7 +133,7 @@ def send_much(client: TelemetryClient) -> None:
 async def test_it_is_told_by_the_async_client_too() -> None:
     with receiving(after_two) as receiver:
         async with AsyncTelemetryClient(receiver.url.replace("ws", "http", 1)) as client:
-            with pytest.raises(NotRead, match="1011 over|cut off"):
+            with pytest.raises(NotRead, match=r"1011 over|cut off"):
                 await send_much_async(client)
 
 

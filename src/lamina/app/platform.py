@@ -118,6 +118,7 @@ class Platform:
             "listeners": list(process.listeners),
             "settings": self._settings.dump(),
             "dsn": self._database.dsn,
+            "plans_each_query": process.plans_each_query,
         }
         return ChildSpec(
             f"{plan.name}.{process.role}.{number}",

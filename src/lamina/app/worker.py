@@ -57,7 +57,12 @@ async def run(name: str, channel_fd: int) -> None:
     logs.configure(settings.get(LogSettings), service=service.NAME, stream=sys.stderr)
     logs.capture_uncaught()
     asked = asyncio.ensure_future(_until_asked(channel, stop_on_signals()))
-    options = PoolOptions.of(settings.get(PostgresSettings), brief["dsn"], application=f"lamina {name}")
+    options = PoolOptions.of(
+        settings.get(PostgresSettings),
+        brief["dsn"],
+        application=f"lamina {name}",
+        plans_each_query=brief["plans_each_query"],
+    )
     database = await _connect(options, channel, asked)
     if database is None:
         return

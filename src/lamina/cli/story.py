@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
-from rich.console import Console
 
+from lamina.cli.narrator import Narrator
 from lamina.cli.status import PlatformUnreachable
 from lamina.formats.transaction import ed25519, inputs_of, sign, threshold, transfer
 from lamina.sdk.ledger import Event, KeyPair, LedgerClient, LedgerError, Refused, Transaction
@@ -14,7 +14,7 @@ from lamina.sdk.ledger import Event, KeyPair, LedgerClient, LedgerError, Refused
 STREAM_PATIENCE_S = 30.0
 
 
-def tell(url: str, console: Console) -> None:
+def tell(url: str, narrator: Narrator) -> None:
     """Tell it against the ledger at a URL.
 
     Raises:
@@ -23,7 +23,7 @@ def tell(url: str, console: Console) -> None:
     """
     try:
         with LedgerClient(url) as ledger:
-            _Story(ledger, url, console).tell()
+            _Story(ledger, url, narrator).tell()
     except httpx.TransportError as failure:
         raise PlatformUnreachable(f"No ledger answers at {url}") from failure
 
@@ -31,11 +31,10 @@ def tell(url: str, console: Console) -> None:
 class _Story:
     """Alice, Bob and Carol, and what they do with their assets."""
 
-    def __init__(self, ledger: LedgerClient, url: str, console: Console) -> None:
+    def __init__(self, ledger: LedgerClient, url: str, narrator: Narrator) -> None:
         self._ledger = ledger
         self._url = url
-        self._console = console
-        self._step = 0
+        self._narrator = narrator
         self._alice, self._bob, self._carol = (KeyPair.generate() for _ in range(3))
 
     def tell(self) -> None:
@@ -123,11 +122,10 @@ class _Story:
         self._say(f"{self._url}/api/v1/blocks/{block_id}")
 
     def _chapter(self, title: str) -> None:
-        self._step += 1
-        self._console.print(f"\n{self._step}. {title}", style="bold", markup=False)
+        self._narrator.chapter(title)
 
     def _say(self, sentence: str) -> None:
-        self._console.print(f"   {sentence}", markup=False)
+        self._narrator.say(sentence)
 
     def _link(self, transaction: Transaction) -> None:
         self._say(f"{self._url}/api/v1/transactions/{transaction['id']}")

@@ -38,12 +38,15 @@ class ProcessSpec:
 
     Attributes:
         flush_s: seconds it may take, after its clients are gone, to store what it holds.
+        plans_each_query: whether its database plans a query anew each time it runs: for tables of so many
+            partitions that a plan for any parameters is dear.
     """
 
     role: str
     count: int
     listeners: tuple[str, ...] = ()
     flush_s: float = 0.0
+    plans_each_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class PlatformSettings(Section):
     port_offset: Annotated[int, pydantic.Field(ge=0, le=50000)] = setting(
         0, doc="Added to every port that nobody set, so that several platforms can live side by side."
     )
-    services: tuple[str, ...] = setting(("ledger",), doc="The services that `lamina up` runs.")
+    services: tuple[str, ...] = setting(("ledger", "telemetry"), doc="The services that `lamina up` runs.")
     report_to: str = setting(
         "auto",
         doc="Telemetry receiver that the platform's own services report to: auto is this platform's own, "

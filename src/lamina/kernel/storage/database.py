@@ -73,7 +73,8 @@ class RowsRefused(LaminaError):
 class PoolOptions:
     """How one process connects: sizes in connections, times in seconds.
 
-    A lazy pool opens although nothing answers at the DSN yet.
+    A lazy pool opens although nothing answers at the DSN yet. One that plans each query anew keeps no
+    plan for any parameters.
     """
 
     dsn: str
@@ -83,16 +84,24 @@ class PoolOptions:
     statement_timeout_s: float = 30.0
     application: str = "lamina"
     is_lazy: bool = False
+    plans_each_query: bool = False
 
     @classmethod
     def of(
-        cls, settings: PostgresSettings, dsn: str, *, application: str, is_lazy: bool = False
+        cls,
+        settings: PostgresSettings,
+        dsn: str,
+        *,
+        application: str,
+        is_lazy: bool = False,
+        plans_each_query: bool = False,
     ) -> "PoolOptions":
         """The pool of one process, as configured."""
         return cls(
             dsn=dsn,
             connections_max=settings.pool_connections_max,
             is_lazy=is_lazy,
+            plans_each_query=plans_each_query,
             connect_timeout_s=settings.connect_timeout_s,
             acquire_timeout_s=settings.acquire_timeout_s,
             statement_timeout_s=settings.statement_timeout_s,
@@ -129,6 +138,7 @@ class Database:
                 "application_name": options.application,
                 # The server's own timeout: unlike a driver's it never cuts a commit short (section 10.4).
                 "statement_timeout": str(round(options.statement_timeout_s * 1000)),
+                "plan_cache_mode": "force_custom_plan" if options.plans_each_query else "auto",
             },
         )
         try:

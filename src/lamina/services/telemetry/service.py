@@ -75,7 +75,9 @@ def plan(settings: Settings) -> ServicePlan:
     if telemetry.live_port is not None:
         listeners.append(Listener(LIVE, telemetry.host, telemetry.live_port))
     names = tuple(each.name for each in listeners)
-    process = ProcessSpec("web", telemetry.workers, names, flush_s=telemetry.flush_timeout_s)
+    process = ProcessSpec(
+        "web", telemetry.workers, names, flush_s=telemetry.flush_timeout_s, plans_each_query=True
+    )
     return ServicePlan(name=NAME, listeners=tuple(listeners), processes=(process,))
 
 

@@ -206,7 +206,10 @@ class NodeSocket:
             self._log_fault(fault, payload)
             return
         self._received.count(1, len(payload))
-        self._buffer.put(Message(self._identify(said), said), self.socket)
+        peer = self._identify(said)
+        if not peer.since <= said.created_at <= peer.until:
+            peer.widen(said.created_at)
+        self._buffer.put(Message(peer, said), self.socket)
 
     def _log_fault(self, fault: document.Unstorable, payload: bytes) -> None:
         """Log the first faults of a socket; a node that sends nothing else must not fill the log."""

@@ -143,7 +143,7 @@ class Writer:
 
     async def _write(self, batch: Batch) -> int:
         """Write once; an unknown outcome is looked up before anything is sent again."""
-        told = {message.peer: message.peer.identity for message in batch.messages if message.peer.is_stale}
+        told = {message.peer: message.peer.told for message in batch.messages if message.peer.is_stale}
         try:
             position = await batches.write(
                 self._database, batch, durable=self._sync_commit, meanwhile=self._go_on
@@ -153,8 +153,8 @@ class Writer:
             if found is None:
                 raise DatabaseUnavailable("The commit of a batch did not happen.") from None
             position = found
-        for peer, identity in told.items():
-            peer.is_stale = peer.identity is not identity
+        for peer, said in told.items():
+            peer.is_stale = peer.told != said
         return position
 
     async def _find(self, batch: Batch) -> int | None:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
+from datetime import datetime
 
 from lamina.kernel.storage.database import Connection, Database
 from lamina.services.telemetry.model.identity import Identity
 from lamina.services.telemetry.model.peer import Peer
+from lamina.services.telemetry.rules.timestamp import moment
 
-_IDENTITY = tuple(field.name for field in fields(Identity))
-_TYPES = {"authority": "boolean[]", "startup_time": "bigint[]", "sysinfo": "text[]"}
+_TOLD = (*(field.name for field in fields(Identity)), "said_since", "said_until")
+_TYPES = {
+    "authority": "boolean[]", "startup_time": "bigint[]", "said_since": "timestamp[]",
+    "said_until": "timestamp[]",
+}  # fmt: skip
 _CASTS = {"sysinfo": "said.sysinfo::jsonb"}
-_ARRAYS = ", ".join(f"${number}::{_TYPES.get(name, 'text[]')}" for number, name in enumerate(_IDENTITY, 2))
-_NAMES = ", ".join(_IDENTITY)
-_VALUES = ", ".join(_CASTS.get(name, f"said.{name}") for name in _IDENTITY)
-_SET = ", ".join(f"{name} = {_CASTS.get(name, f'said.{name}')}" for name in _IDENTITY)
-_AFTER = len(_IDENTITY) + 2
+_ARRAYS = ", ".join(f"${number}::{_TYPES.get(name, 'text[]')}" for number, name in enumerate(_TOLD, 2))
+_NAMES = ", ".join(_TOLD)
+_VALUES = ", ".join(_CASTS.get(name, f"said.{name}") for name in _TOLD)
+_SET = ", ".join(f"{name} = {_CASTS.get(name, f'said.{name}')}" for name in _TOLD)
+_AFTER = len(_TOLD) + 2
 
 
 async def open_rows(database: Database, sockets: Sequence[Peer]) -> Sequence[int]:
@@ -121,6 +126,12 @@ async def touch(database: Database, peers: Iterable[Peer]) -> None:
 
 
 def _columns(peers: Sequence[Peer]) -> list[list[object]]:
-    """The ids, then one array per column of the identities."""
-    identities = [astuple(peer.identity) for peer in peers]
-    return [[peer.row_id for peer in peers], *(list(column) for column in zip(*identities, strict=True))]
+    """The ids, then one array per column that nodes fill."""
+    told = [(*astuple(peer.identity), *_days(peer)) for peer in peers]
+    return [[peer.row_id for peer in peers], *(list(column) for column in zip(*told, strict=True))]
+
+
+def _days(peer: Peer) -> tuple[datetime | None, datetime | None]:
+    if peer.since > peer.until:
+        return None, None
+    return moment(peer.since), moment(peer.until)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lamina.kernel.storage.database import Database, Record
+from lamina.services.telemetry.store.windows import Window, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +24,55 @@ async def pages(
 ) -> AsyncIterator[Sequence[Record]]:
     """A peer's messages, the newest first, page by page.
 
-    Each connection's newest rows come from its own index range, so a peer that reconnects often costs a probe
-    per connection and not a sort of everything it ever said.
+    Days are walked backwards: however long the history is, a query plans and opens the partitions of few.
+    In them each connection's newest rows come from its own index range, so a peer that reconnects often costs
+    a probe for each connection of those days and not a sort of everything it ever said.
     """
-    until, last_id = wanted.until, 0
+    windows = Windows(database, wanted.peer_id, Window(wanted.since, wanted.until), timeout_s)
+    page: list[Record] = []
     left = limit
-    while left > 0:
-        asked = min(left, page_rows)
-        rows = await database.fetch(
-            "telemetry.list_logs",
-            """
-            SELECT c.ip_addr, l.id, l.created_at, l.msg, l.logs
-              FROM telemetry.peer_connections c
-                   CROSS JOIN LATERAL (
-                       SELECT id, created_at, logs->>'msg' AS msg, logs::text AS logs
-                         FROM telemetry.tetcore_logs
-                        WHERE peer_connection_id = c.id AND created_at > $2
-                          AND (created_at, id) < ($3, $4)
-                          AND ($5::text IS NULL OR logs->>'msg' = $5)
-                          AND ($6::text IS NULL OR logs->>'target' = $6)
-                        ORDER BY created_at DESC, id DESC LIMIT $7) l
-             WHERE c.peer_id = $1
-             ORDER BY l.created_at DESC, l.id DESC LIMIT $7
-            """,
-            wanted.peer_id, wanted.since, until, last_id, wanted.msg, wanted.target, asked,
-            timeout_s=timeout_s,
-        )  # fmt: skip
-        yield rows
-        if len(rows) < asked:
-            return
-        left -= asked
-        until, last_id = rows[-1]["created_at"], rows[-1]["id"]
+    while left > 0 and (window := await windows.following()) is not None:
+        until, last_id = window.until, 0
+        while left > 0:
+            asked = min(left, page_rows - len(page))
+            rows = await _read(database, wanted, (window.since, until, last_id), asked, timeout_s)
+            page += rows
+            left -= len(rows)
+            if len(page) == page_rows:
+                yield page
+                page = []
+            if len(rows) < asked:
+                break
+            until, last_id = rows[-1]["created_at"], rows[-1]["id"]
+    if page:
+        yield page
+
+
+async def _read(
+    database: Database, wanted: LogFilter, place: tuple[datetime, datetime, int], limit: int, timeout_s: float
+) -> Sequence[Record]:
+    """The newest messages after a moment and before another and an id."""
+    # Its own query, for then the index finds the type and no row is looked at for it.
+    typed = "AND logs->>'msg' = $5" if wanted.msg is not None else "AND $5::text IS NULL"
+    since, until, last_id = place
+    return await database.fetch(
+        "telemetry.list_logs",
+        f"""
+        SELECT c.ip_addr, l.id, l.created_at, l.msg, l.logs
+          FROM telemetry.peer_connections c
+               CROSS JOIN LATERAL (
+                   SELECT id, created_at, logs->>'msg' AS msg, logs::text AS logs
+                     FROM telemetry.tetcore_logs
+                    WHERE peer_connection_id = c.id AND created_at > $2
+                      AND created_at <= $3 AND (created_at, id) < ($3, $4)
+                      {typed} AND ($6::text IS NULL OR logs->>'target' = $6)
+                    ORDER BY created_at DESC, id DESC LIMIT $7) l
+         WHERE c.peer_id = $1 AND coalesce(c.said_until > $2, true) AND coalesce(c.said_since <= $3, true)
+         ORDER BY l.created_at DESC, l.id DESC LIMIT $7
+        """,
+        wanted.peer_id, since, until, last_id, wanted.msg, wanted.target, limit,
+        timeout_s=timeout_s,
+    )  # fmt: skip
 
 
 async def count_by_type(database: Database, peer_id: str, timeout_s: float) -> Sequence[Record]:

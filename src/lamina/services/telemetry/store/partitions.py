@@ -54,6 +54,12 @@ def _partition(name: str, bound: str) -> Partition:
     return Partition(name, times[0] if len(times) == 2 else None, times[-1])
 
 
+def end_of_past(bound: str | None) -> datetime:
+    """Where the daily partitions begin, of the bound of what is before them."""
+    times = [] if bound is None else bound.split("'")[1::2]
+    return datetime.fromisoformat(times[-1]) if times else datetime.min  # noqa: DTZ901 - zone-less UTC
+
+
 async def ensure(database: Database, today: date) -> None:
     """Make the partitions of the past and of every day up to the days ahead of `today` (UTC)."""
 

@@ -9,7 +9,9 @@ UNTOUCHED = timedelta(minutes=3)
 """A receiver that was killed ended no connection; what it did not touch any more was gone."""
 
 _OPEN = """
-    SELECT c.id, c.ip_addr FROM telemetry.peer_connections c
+    SELECT c.id, c.ip_addr, coalesce(c.said_since, '-infinity') AS said_since,
+           coalesce(c.said_until, 'infinity') AS said_until
+      FROM telemetry.peer_connections c
      WHERE c.created_at <= $1 AND c.peer_id IS NOT NULL
        AND coalesce(c.closed_at, c.last_seen + $2) > $1
 """
@@ -36,7 +38,7 @@ async def read_messages(
                    FROM open o CROSS JOIN LATERAL (
                        SELECT l.id, l.created_at, l.logs FROM telemetry.tetcore_logs l
                         WHERE l.peer_connection_id = o.id AND l.logs->>'msg' = 'system.connected'
-                          AND l.created_at <= $1
+                          AND l.created_at BETWEEN o.said_since AND least(o.said_until, $1)
                         ORDER BY l.created_at DESC, l.id DESC LIMIT 1) said),
              recent AS (
                  SELECT o.id AS connection, o.ip_addr, l.created_at, l.id, l.logs
@@ -68,6 +70,8 @@ async def list_alive(database: Database, since: datetime, types: Sequence[str]) 
                CROSS JOIN LATERAL (
                    SELECT l.created_at, l.logs FROM telemetry.tetcore_logs l
                     WHERE l.peer_connection_id = c.id AND l.logs->>'msg' = type.name
+                      AND l.created_at BETWEEN coalesce(c.said_since, '-infinity')
+                                           AND coalesce(c.said_until, 'infinity')
                     ORDER BY l.created_at DESC, l.id DESC LIMIT 1) said
          WHERE c.closed_at IS NULL AND c.last_seen > $1 AND c.peer_id IS NOT NULL
          ORDER BY type.number, c.id

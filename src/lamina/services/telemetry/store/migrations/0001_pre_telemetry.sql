@@ -21,7 +21,11 @@ CREATE TABLE telemetry.peer_connections (
     sysinfo jsonb,
     -- Whether a receiver still holds the socket: refreshed about once a minute, and when it ended.
     last_seen timestamp NOT NULL DEFAULT (now() AT TIME ZONE 'utc'),
-    closed_at timestamp
+    closed_at timestamp,
+    -- Its messages are dated from the first to the last, both rounded to whole days outwards: a reader looks only
+    -- into partitions in which there may be something.
+    said_since timestamp,
+    said_until timestamp
 );
 CREATE INDEX peer_connections_peer_id_idx ON telemetry.peer_connections (peer_id, created_at DESC, id DESC);
 
@@ -44,7 +48,7 @@ CREATE TABLE telemetry.tetcore_logs_future PARTITION OF telemetry.tetcore_logs_e
 
 CREATE INDEX tetcore_logs_id_idx ON telemetry.tetcore_logs USING brin (id) WITH (pages_per_range = 32);
 CREATE INDEX tetcore_logs_peer_connection_id_created_at_idx
-    ON telemetry.tetcore_logs (peer_connection_id, created_at, id);
+    ON telemetry.tetcore_logs (peer_connection_id, created_at, id, (logs->>'msg'));
 CREATE INDEX tetcore_logs_created_at_msg_idx ON telemetry.tetcore_logs ((logs->>'msg'), created_at);
 
 -- The remote peers of a network state: one object in older nodes, one of each set in newer ones (spec 6.6).
