@@ -136,7 +136,7 @@ def test_a_lonely_message_waits_no_longer_than_the_latency(telemetry: Telemetry)
 
 @pytest.fixture(scope="module")
 def purging(postgres: str) -> Iterator[Telemetry]:
-    with telemetry_running(postgres, log_expiry_h=0, purge_interval_s=1) as running:
+    with telemetry_running(postgres, log_expiry_h=0, purge_interval_s=1, client_timeout_s=60) as running:
         yield running
 
 

@@ -75,7 +75,8 @@ def test_the_password_is_in_no_argument_and_no_output(
     assert all("marker" not in text for text in texts)
     assert "lamina:***@" in done.stdout
     assert home.json("ledger", "verify", "--json", **{DSN: target})["valid"]
-    assert home.run("db", "migrate", **{DSN: target}).stdout == "nothing to do\n"
+    only_ledger = {DSN: target, "LAMINA_PLATFORM__SERVICES": "ledger"}
+    assert home.run("db", "migrate", **only_ledger).stdout == "nothing to do\n"
 
 
 def test_a_damaged_backup_leaves_the_database_empty(
