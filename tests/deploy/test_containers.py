@@ -17,7 +17,7 @@ from lamina import __version__
 from lamina.kernel.settings.platform import HttpSettings, PlatformSettings, PostgresSettings
 from lamina.services.ledger.node import load_node
 from lamina.services.ledger.settings import LedgerSettings, http_address, stream_address, stream_url
-from lamina.services.telemetry.settings import TelemetrySettings, address
+from lamina.services.telemetry.settings import TelemetrySettings
 from lamina.services.telemetry.settings import address as telemetry_address
 
 CONTAINER = DEPLOY / "container"
@@ -195,7 +195,7 @@ def test_receivers_share_a_database_and_believe_the_proxy_alone(name: str) -> No
     assert dsn.get_secret_value() == "postgresql://lamina:secret@db:5432/lamina"
     assert database["environment"]["POSTGRES_PASSWORD"] == "secret"
     telemetry = settings.get(TelemetrySettings)
-    assert address(settings) == ("0.0.0.0", 8080)
+    assert telemetry_address(settings) == ("0.0.0.0", 8080)
     assert (telemetry.allowed_cidrs, telemetry.log_expiry_h, telemetry.buffer_mb) == ("", 720, 256)
     (subnet,) = document["networks"]["inside"]["ipam"]["config"]
     assert telemetry.trust_forwarded == subnet["subnet"]
