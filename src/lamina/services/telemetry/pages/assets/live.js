@@ -8,7 +8,9 @@ import { NodeTable } from "./live_table.js";
 import { drawStatistics } from "./live_statistics.js";
 import { Tabs } from "./live_tabs.js";
 
-const DRAWINGS_MS = 250;
+const DRAWING_MS = 250;
+const BIG_DRAWING_MS = 1000;
+const BIG_NODES = 300;
 const POLL_MS = 5000;
 const RETRY_MS = 5000;
 const VIEWS = [{ key: "list", label: "List" }, { key: "map", label: "Map" }, { key: "statistics", label: "Statistics" }];
@@ -31,7 +33,7 @@ class LivePage {
     this.chainTabs = new Tabs(at("chains"), (genesis) => this.go({ chain: genesis }), () => "chain");
     this.viewTabs = new Tabs(at("views"), (view) => this.go({ view }), (view) => `view-${view}`);
     this.table = new NodeTable({
-      table: at("nodes"), columns: at("columns").querySelector("fieldset"), shown: at("shown"), changed: () => this.drawSoon(), hrefOf,
+      table: at("nodes"), columns: at("columns").querySelector("fieldset"), shown: at("shown"), changed: () => this.drawNow(), hrefOf,
     });
     this.map = new NodeMap(at("view-map"), hrefOf);
     this.history = new History(at("history"), () => this.go({ node: null }));
@@ -42,7 +44,7 @@ class LivePage {
   }
 
   listen() {
-    at("filter").addEventListener("input", () => { this.table.part = at("filter").value.trim().toLowerCase(); this.drawSoon(); });
+    at("filter").addEventListener("input", () => { this.table.part = at("filter").value.trim().toLowerCase(); this.drawNow(); });
     document.addEventListener("click", (event) => this.follow(event));
     window.addEventListener("hashchange", () => this.obey());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.drawSoon(); });
@@ -100,15 +102,23 @@ class LivePage {
     try {
       const chains = await getJSON("/live/chains");
       this.chains = new Map(chains.map((each) => [each.genesis_hash, each]));
-      if (!chains.length) say("No node is connected.");
     } catch (failure) {
-      say(failure.message, true);
+      say(`${failure.message} Trying again every ${POLL_MS / 1000} s.`, true);
       return;
     }
+    this.tellState();
     at("empty").hidden = this.chains.size > 0;
     at("live").hidden = this.chains.size === 0;
     this.chooseChain(new URLSearchParams(location.hash.slice(1)).get("chain"));
     this.drawSoon();
+  }
+
+  /** Take back what was said of a failure that is over; the same words are not said twice, as readers speak them. */
+  tellState() {
+    let text = null;
+    if (!this.chains.size) text = "No node is connected.";
+    else if (this.events?.readyState === EventSource.OPEN) text = "Live.";
+    if (text !== null && at("status").textContent !== text) say(text);
   }
 
   /** The chain that is asked for, as long as there is one; else the one shown, else the one with the most nodes. */
@@ -142,7 +152,7 @@ class LivePage {
     });
     say("Connecting to the live stream…");
     // A stream begins with all there is: what left while it was interrupted is not told.
-    events.addEventListener("open", () => { if (this.events === events) { this.nodes.clear(); say("Live."); } });
+    events.addEventListener("open", () => { if (this.events === events) { this.nodes.clear(); this.tellState(); } });
     events.addEventListener("error", () => { if (this.events === events) this.lose(events); });
     hear("chain", (chain) => this.hearChain(chain));
     hear("node", (node) => { this.nodes.set(node.id, node); this.dirty.add(node.id); });
@@ -189,11 +199,17 @@ class LivePage {
     }
   }
 
-  /** Draw with the next frame, a few times a second at most. */
+  /** Draw with the next frame: what a visitor does shows at once. */
+  drawNow() {
+    requestAnimationFrame(() => this.draw());
+  }
+
+  /** Draw what nodes did: a few times a second, once a second where a browser has many rows to lay out. */
   drawSoon() {
     if (this.isDue) return;
     this.isDue = true;
-    const wait = Math.max(0, this.drawnAt + DRAWINGS_MS - performance.now());
+    const pause = this.nodes.size > BIG_NODES ? BIG_DRAWING_MS : DRAWING_MS;
+    const wait = Math.max(0, this.drawnAt + pause - performance.now());
     setTimeout(() => requestAnimationFrame(() => { this.isDue = false; this.draw(); }), wait);
   }
 

@@ -14,7 +14,8 @@ export class NodeMap {
     this.drawing = shape("svg", { viewBox: "-180 -90 360 180", class: "map", role: "group", "aria-label": "Map of the nodes" }, graticule(), this.circles);
     this.line = element("p", { class: "faint" });
     this.rows = element("tbody");
-    const head = element("tr", {}, ...["Place", "Nodes", "Names"].map((each) => element("th", { scope: "col" }, each)));
+    const head = element("tr", {}, element("th", { scope: "col" }, "Place"),
+      element("th", { scope: "col", class: "number" }, "Nodes"), element("th", { scope: "col" }, "Names"));
     this.table = element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Places" },
       element("table", { class: "places" }, element("thead", {}, head), this.rows));
     this.drawn = "";

@@ -37,7 +37,8 @@ function ranking(title, { list, other, unknown }, label) {
   if (other) entries.push(["other", other, "faint"]);
   if (unknown) entries.push(["unknown", unknown, "faint"]);
   const whole = entries.reduce((sum, [, qty]) => sum + qty, 0);
-  const head = element("tr", {}, ...["Value", "Nodes", "Share", ""].map((each) => element(each ? "th" : "td", { scope: each ? "col" : null }, each)));
+  const head = element("tr", {}, element("th", { scope: "col" }, "Value"), element("th", { scope: "col", class: "number" }, "Nodes"),
+    element("th", { scope: "colgroup", colspan: 2 }, "Share"));
   const rows = entries.map(([text, qty, kind]) => element("tr", {},
     element("td", { class: kind }, text || "–"), element("td", { class: "number" }, count(qty)),
     element("td", { class: "number" }, percent(qty, whole)), element("td", {}, shareBar(qty, whole))));
