@@ -26,6 +26,8 @@ from lamina.kernel.storage.embedded import EmbeddedOptions, EmbeddedPostgres
 from lamina.services.telemetry.store import partitions, purge
 
 LABEL = "history"
+NEWCOMERS = "history now"
+"""Nodes without a history, so that the totals of what they send are theirs alone."""
 PEERS = 200
 CONNECTIONS_PER_PEER = 20
 CONNECTIONS_OF_MANY = 2000
@@ -164,7 +166,9 @@ def _ask_all(whole: Whole) -> list[Asked]:
         base_url=whole.telemetry.platform.telemetry_url, timeout=100, trust_env=False
     ) as client:
         asked = [_ask(client, name, paths) for name, paths in _logs().items()]
-        whole.send(list(corpus.states(LABEL, PEERS, corpus.STATE_PEERS)), Job("", whole.port, PEERS, LABEL))
+        whole.send(
+            list(corpus.states(LABEL, PEERS, corpus.STATE_PEERS)), Job("", whole.port, PEERS, NEWCOMERS)
+        )
         return asked + [_ask(client, name, paths) for name, paths in _others().items()]
 
 
