@@ -45,10 +45,14 @@ def _nothing() -> None:
     pass
 
 
+async def at_once() -> None:
+    """It is a batch's turn already."""
+
+
 async def write(database: Database, messages: Iterable[Message], ended: Iterable[Peer] = ()) -> Batch:
     """Store messages in one transaction."""
     stored = await batch(database, messages, ended)
-    await batches.write(database, stored, durable=True, meanwhile=_nothing)
+    await batches.write(database, stored, durable=True, meanwhile=_nothing, turn=at_once)
     return stored
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from tests.storage.telemetry_store import (
     DAY,
+    at_once,
     batch,
     count,
     message,
@@ -396,7 +397,7 @@ async def test_a_refused_batch_leaves_nothing(database: Database) -> None:
     long = random.Random(1).randbytes(40_000).hex()
     refused = await batch(database, [message(peer, midnight()), message(peer, midnight(), msg=long)])
     with pytest.raises(RowsRefused):
-        await batches.write(database, refused, durable=True, meanwhile=lambda: None)
+        await batches.write(database, refused, durable=True, meanwhile=lambda: None, turn=at_once)
     assert await count(database) == 0
     assert await batches.find(database, refused) is None
 

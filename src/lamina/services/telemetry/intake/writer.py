@@ -10,6 +10,7 @@ import structlog
 from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable
 from lamina.kernel.storage.database import Database, RowsRefused
 from lamina.services.telemetry.intake.buffer import Buffer
+from lamina.services.telemetry.intake.lot import Lot, OutOfTurn
 from lamina.services.telemetry.metrics import BATCH_ROWS, BATCH_SECONDS, DROPPED, STORED
 from lamina.services.telemetry.model.message import Message
 from lamina.services.telemetry.model.peer import Peer
@@ -31,10 +32,10 @@ class Stored:
 
 
 class Writer:
-    """Takes from the buffer and writes, one batch after another.
+    """Takes from the buffer and writes, one lot after another.
 
-    One at a time keeps a connection's messages in order. While PostgreSQL works on one the next is read, and
-    who listens is told of the one before.
+    They are committed in turn, which keeps a connection's messages in order. While PostgreSQL works on one
+    the next is sent, what comes after that is read, and who listens is told of the one before.
     """
 
     def __init__(self, database: Database, buffer: Buffer, *, sync_commit: bool) -> None:
@@ -54,7 +55,7 @@ class Writer:
         self._next_id = 0
         self._ids_left = 0
         self._is_waiting_for_database = False
-        self._under_way: list[Message | Peer] = []
+        self._under_way: list[Lot] = []
 
     def tell(self, listener: Callable[[Stored], None]) -> None:
         """Tell somebody of every batch, in order, once it is committed."""
@@ -77,42 +78,79 @@ class Writer:
             raise
 
     async def _work(self) -> None:
-        while self._under_way or len(self._buffer) or not self._buffer.is_stopped:
-            await self._buffer.wait()
-            await self._write_next()
+        # What a failure cut short comes first.
+        for cut in list(self._under_way):
+            self._under_way.remove(cut)
+            await self._begin(Lot(cut.entries)).written
+        before: Lot | None = None
+        try:
+            while len(self._buffer) or not self._buffer.is_stopped:
+                await self._buffer.wait()
+                lot = self._begin(Lot(self._buffer.take(), before))
+                await lot.is_copied.wait()
+                if before is not None:
+                    await asyncio.shield(before.written)
+                before = lot
+            while self._under_way:
+                await asyncio.shield(self._under_way[0].written)
+        except asyncio.CancelledError:
+            for lot in self._under_way:
+                lot.written.cancel()
+            raise
+        finally:
+            # Another lot's failure cuts no write either.
+            await asyncio.gather(*(lot.written for lot in self._under_way), return_exceptions=True)
+
+    def _begin(self, lot: Lot) -> Lot:
+        self._under_way.append(lot)
+        lot.written = asyncio.create_task(self._write_lot(lot), name="telemetry.lot")
+        return lot
 
     def _give_up(self, waited_s: float) -> None:
-        count = sum(isinstance(each, Message) for each in self._under_way) + len(self._buffer)
+        count = sum(len(lot.messages) for lot in self._under_way) + len(self._buffer)
         DROPPED.labels("stopped").inc(count)
         _log.error("stopped before everything was stored", messages=count, waited_s=waited_s)
 
-    async def _write_next(self) -> None:
-        """The next batch, however often it takes; one that a failure cut short is next again."""
-        if not self._under_way:
-            self._under_way = list(self._buffer.take())
-        messages = [entry for entry in self._under_way if isinstance(entry, Message)]
-        ended = [entry for entry in self._under_way if isinstance(entry, Peer)]
-        await self._store(messages, ended)
-        self._under_way = []
+    async def _write_lot(self, lot: Lot) -> None:
+        """Store a lot, however often it takes; one that a failure cut short stays under way."""
+        try:
+            if lot.ended:
+                # Their rows may be made by the lot before.
+                await lot.follow()
+            try:
+                await self._store(lot, lot.messages, lot.ended)
+            except OutOfTurn:
+                await lot.follow()
+                await self._store(lot, lot.messages, lot.ended)
+        finally:
+            lot.end()
+        self._under_way.remove(lot)
         if not self._buffer.is_due:
             self._announce()
         self._buffer.measure()
 
-    async def _store(self, messages: Sequence[Message], ended: Sequence[Peer]) -> None:
+    async def _store(self, lot: Lot, messages: Sequence[Message], ended: Sequence[Peer]) -> None:
         """Store messages, halving a refused batch until what is refused stands alone."""
         try:
-            await self._insist(messages, ended)
+            await self._insist(lot, messages, ended)
         except RowsRefused as refusal:
+            lot.tried(stored=False)
             if len(messages) == 1:
                 DROPPED.labels("refused").inc()
                 _log.warning("the database refused a message", reason=refusal.detail)
-                await self._store((), ended)
+                await self._store(lot, (), ended)
                 return
             middle = len(messages) // 2
-            await self._store(messages[:middle], ())
-            await self._store(messages[middle:], ended)
+            await self._store(lot, messages[:middle], ())
+            await self._store(lot, messages[middle:], ended)
 
-    async def _insist(self, messages: Sequence[Message], ended: Sequence[Peer]) -> None:
+    async def _insist(self, lot: Lot, messages: Sequence[Message], ended: Sequence[Peer]) -> None:
+        """Store messages as one batch, however often it takes.
+
+        Raises:
+            OutOfTurn: the lot before was not stored at once; nothing of this one is stored.
+            RowsRefused: for a message's content; nothing of these is stored.
+        """
         if not messages and not ended:
             return
         delay_s = RETRY_MIN_S
@@ -122,12 +160,14 @@ class Writer:
                 if batch is None:
                     batch = await self._number(messages, ended)
                 with BATCH_SECONDS.time():
-                    position = await self._write(batch)
+                    position = await self._write(lot, batch)
             except DatabaseUnavailable as failure:
+                lot.tried(stored=False)
                 self._announce()
                 self._complain(failure.detail)
             else:
                 self._note(Stored(position, batch))
+                lot.tried(stored=True)
                 return
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, RETRY_MAX_S)
@@ -141,12 +181,16 @@ class Writer:
         self._ids_left -= len(messages)
         return batch
 
-    async def _write(self, batch: Batch) -> int:
+    async def _write(self, lot: Lot, batch: Batch) -> int:
         """Write once; an unknown outcome is looked up before anything is sent again."""
         told = {message.peer: message.peer.told for message in batch.messages if message.peer.is_stale}
         try:
             position = await batches.write(
-                self._database, batch, durable=self._sync_commit, meanwhile=self._go_on
+                self._database,
+                batch,
+                durable=self._sync_commit,
+                meanwhile=lambda: self._go_on(lot),
+                turn=lot.turn,
             )
         except CommitUnknown:
             found = await self._find(batch)
@@ -176,8 +220,9 @@ class Writer:
             BATCH_ROWS.observe(count)
         self._untold.append(stored)
 
-    def _go_on(self) -> None:
+    def _go_on(self, lot: Lot) -> None:
         """What there is to do while PostgreSQL works."""
+        lot.is_copied.set()
         self._buffer.read_on()
         self._announce()
 

@@ -1,7 +1,7 @@
 """Batches of messages: COPY into the log, and one row that tells other receivers in which order they came."""
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from uuid import UUID
@@ -46,7 +46,14 @@ async def take_ids(database: Database) -> int:
         )
 
 
-async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: Callable[[], None]) -> int:
+async def write(
+    database: Database,
+    batch: Batch,
+    *,
+    durable: bool,
+    meanwhile: Callable[[], None],
+    turn: Callable[[], Awaitable[None]],
+) -> int:
     """Store a batch in one transaction.
 
     Args:
@@ -54,6 +61,8 @@ async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: C
         batch: at least one message or ended socket.
         durable: whether the commit waits for the disk although no message is for the audit.
         meanwhile: called, where there are messages, when PostgreSQL has them and works.
+        turn: awaited before the batch gets its position; what it raises undoes the batch. From there on the
+            transaction waits for nobody who may wait for another batch of this receiver.
 
     Returns:
         Its position in the order of commits; 0 when it had no message.
@@ -66,7 +75,7 @@ async def write(database: Database, batch: Batch, *, durable: bool, meanwhile: C
     peers = list(dict.fromkeys([*(message.peer for message in batch.messages), *batch.ended]))
     with _waiting():
         durable = durable or any(peer.audit for peer in peers)
-        return await _write(database, batch, peers, durable=durable, meanwhile=meanwhile)
+        return await _write(database, batch, peers, durable=durable, meanwhile=meanwhile, turn=turn)
 
 
 @contextlib.contextmanager
@@ -85,15 +94,18 @@ async def _write(
     *,
     durable: bool,
     meanwhile: Callable[[], None],
+    turn: Callable[[], Awaitable[None]],
 ) -> int:
     async with database.transaction("telemetry.store_batch") as cx:
         await connections.number(cx, [peer for peer in peers if peer.row_id is None])
         await connections.lock(cx, peers, durable=durable)
         await connections.describe(cx, [peer for peer in peers if peer.is_stale])
-        if batch.messages:
-            await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch), meanwhile)
         await connections.end(cx, batch.ended)
-        return await _append(cx, batch) if batch.messages else 0
+        if not batch.messages:
+            return 0
+        await copy_encoded(cx, TABLE, _COLUMNS, _encode(batch), meanwhile)
+        await turn()
+        return await _append(cx, batch)
 
 
 async def find(database: Database, batch: Batch) -> int | None:
