@@ -145,13 +145,17 @@ class RunningPlatform:
 
     def start(self) -> "RunningPlatform":
         """Start and wait until ready."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--log-format", "json", *self._args],
                 env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        self.wait_ready()
-        return self
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
         """Wait until `/readyz` answers 200; returns the seconds it took."""

@@ -32,5 +32,5 @@ UNIT_PROCESSES = Gauge(
 LIST_USABLE = Gauge(
     "su_scheduler_list_usable",
     "Whether the scheduler list could be used as it stands",
-    multiprocess_mode="livemin",
+    multiprocess_mode="livemax",
 )

@@ -36,7 +36,7 @@ class SchedulerList:
             await self.look()
 
     async def look(self) -> None:
-        """Take the file over if it has changed; there may be none, and a reader of a standby takes nothing."""
+        """Take the file over if it has changed; there may be none, and a read-only database takes nothing."""
         if self._is_read_only or not self._path.name:
             return
         try:
