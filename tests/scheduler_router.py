@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.data_items import wallet
 from tests.postgres_server import drop_database, new_database
 from tests.running_platform import RunningPlatform, open_directory
+
+from lamina.kernel.crypto.secret_file import create_secret
 
 SEEN_WITHIN_S = 20.0
 INTERVALS = {"schedulers_interval_s": 0.2, "unit_interval_s": 0.2, "unit_connect_timeout_s": 2}
@@ -132,6 +135,16 @@ class Router:
             time.sleep(0.05)
         return units
 
+    def wait_serving(self) -> None:
+        """Until it answers at all."""
+        deadline = time.monotonic() + SEEN_WITHIN_S
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if self.http.get("/health").status_code == 200:
+                    return
+            assert time.monotonic() < deadline, self.platform.log_tail()
+            time.sleep(0.05)
+
     def wait_up(self, *urls: str) -> None:
         """Until these units, and no others, are known to answer."""
         self.wait_units(lambda units: {url for url, unit in units.items() if unit["up"]} == set(urls))
@@ -152,6 +165,13 @@ def write_list(path: Path, *entries: Mapping[str, object] | str) -> None:
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps(listed))
     beside.replace(path)
+
+
+def write_wallet(directory: Path) -> Path:
+    """The wallet that all units and routers share, where only its owner reads it."""
+    path = directory / "shared.wallet.json"
+    create_secret(path, wallet().jwk())
+    return path
 
 
 @contextlib.contextmanager
@@ -177,10 +197,11 @@ def database(server: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def router_running(dsn: str, listed: Path, *, is_ready: bool = True, **more: object) -> Iterator[Router]:
-    """A router alone on a database, until the end of the block; waited for if it is to be ready."""
-    options = {"mode": "router", "schedulers_path": listed, **INTERVALS, **more}
-    environment = {f"LAMINA_SCHEDULER__{name.upper()}": str(value) for name, value in options.items()}
+    """A router alone on a database, until the end of the block; one without units never becomes ready."""
     with open_directory() as directory:
+        named = {"schedulers_path": listed, "wallet_path": write_wallet(directory)}
+        options = {"mode": "router", **named, **INTERVALS, **more}
+        environment = {f"LAMINA_SCHEDULER__{name.upper()}": str(value) for name, value in options.items()}
         platform = RunningPlatform(
             directory / "data", environment=environment, args=("--services", "scheduler")
         )
@@ -190,6 +211,7 @@ def router_running(dsn: str, listed: Path, *, is_ready: bool = True, **more: obj
             platform.launch()
             if is_ready:
                 platform.wait_ready()
+            router.wait_serving()
             yield router
             assert platform.stop() == 0, platform.log_tail()
         finally:

@@ -5,13 +5,22 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.postgres_server import fetch
-from tests.scheduler_router import FakeUnit, Router, database, fake_units, router_running, write_list
+from tests.scheduler_router import (
+    INTERVALS,
+    FakeUnit,
+    Router,
+    database,
+    fake_units,
+    router_running,
+    write_list,
+    write_wallet,
+)
 from tests.scheduler_unit import MESSAGE_TAGS, Unit, message, scheduler_running, signer, spawn
 
 from lamina.formats.ans104.item import parse
@@ -354,24 +363,29 @@ def test_a_list_that_names_the_router_itself(postgres: str, tmp_path: Path) -> N
             assert "must name units" in router.error(router.post(spawns(1)[0].to_bytes()), 502)
 
 
+@contextmanager
+def real_units(server: str, listed: Path) -> Iterator[list[Unit]]:
+    """Three units, each with its own database; beside the first a router, and the gateway of all."""
+    with ExitStack() as stack:
+        dsns = [stack.enter_context(database(server)) for _ in range(3)]
+        shared = {"wallet_path": write_wallet(listed.parent), **INTERVALS}
+        first = stack.enter_context(scheduler_running(dsn=dsns[0], schedulers_path=listed, **shared))
+        shared["gateway_url"] = first.gateway_url
+        others = [
+            stack.enter_context(scheduler_running(("scheduler",), dsn=dsn, **shared)) for dsn in dsns[1:]
+        ]
+        yield [first, *others]
+
+
+@pytest.mark.timeout(240)
 def test_three_real_units(postgres: str, tmp_path: Path) -> None:
     """300 processes by clients that follow redirects, and what they are told afterwards."""
     listed = tmp_path / "list.json"
-    with ExitStack() as stack:
-        first = stack.enter_context(
-            scheduler_running(dsn=stack.enter_context(database(postgres)), schedulers_path=listed)
-        )
-        others = [
-            stack.enter_context(
-                scheduler_running(
-                    ("scheduler",), dsn=stack.enter_context(database(postgres)), gateway_url=first.gateway_url
-                )
-            )
-            for _ in range(2)
-        ]
+    write_list(listed, "http://127.0.0.1:9")
+    with real_units(postgres, listed) as (first, *others):
         units = {unit.url: unit for unit in (first, *others)}
-        write_list(listed, *units)
-        router = stack.enter_context(closing(Router(first.platform)))
+        write_list(listed, {"url": "http://127.0.0.1:9", "no_route": True}, *units)
+        router = Router(first.platform)
         router.wait_up(*units)
         items = spawns(300)
 
@@ -395,6 +409,7 @@ def test_three_real_units(postgres: str, tmp_path: Path) -> None:
             assert [edge["node"]["message"]["id"] for edge in listing["edges"]] == [item.id]
             read = router.http.get(f"/{item.id}", params={"process-id": process.id}, follow_redirects=True)
             assert read.json()["message"]["id"] == item.id
+        router.close()
 
 
 def has(unit: Unit, process_id: str) -> bool:
