@@ -62,15 +62,16 @@ def tags_of(item: dict[str, Any]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def scheduler_running(
-    services: Sequence[str] = ("scheduler", "gateway"), **settings: object
+    services: Sequence[str] = ("scheduler", "gateway"), *, dsn: str | None = None, **settings: object
 ) -> Iterator[Unit]:
-    """`lamina up --services scheduler,gateway`, until the end of the block."""
+    """`lamina up --services scheduler,gateway`, until the end of the block; on a database, if one is named."""
     environment = {"LAMINA_LOG__LEVEL": "info"}
     environment |= {f"LAMINA_SCHEDULER__{name.upper()}": str(value) for name, value in settings.items()}
     with open_directory() as directory:
         chosen = ("--services", ",".join(services))
         platform = RunningPlatform(directory / "data", environment=environment, args=chosen)
-        environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + platform.offset}"
+        environment.setdefault("LAMINA_SCHEDULER__GATEWAY_URL", f"http://127.0.0.1:{1984 + platform.offset}")
+        platform.dsn = dsn or platform.dsn
         unit = Unit(platform)
         try:
             platform.start()
