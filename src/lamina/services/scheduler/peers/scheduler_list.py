@@ -22,7 +22,7 @@ class SchedulerList:
     def __init__(self, database: Database, settings: SchedulerSettings) -> None:
         """Prepare; nothing is read yet."""
         self._database = database
-        self._path = Path(settings.schedulers_path)
+        self._path = Path(settings.schedulers_path) if settings.schedulers_path else None
         self._bytes_max = settings.schedulers_bytes_max
         self._interval_s = settings.schedulers_interval_s
         self._is_read_only = settings.read_only
@@ -37,10 +37,10 @@ class SchedulerList:
 
     async def look(self) -> None:
         """Take the file over if it has changed; there may be none, and a read-only database takes nothing."""
-        if self._is_read_only or not self._path.name:
+        if self._is_read_only or self._path is None:
             return
         try:
-            raw = await asyncio.to_thread(self._read)
+            raw = await asyncio.to_thread(self._read, self._path)
             if raw != self._taken:
                 await self._take(raw)
         except LaminaError as failure:
@@ -61,9 +61,9 @@ class SchedulerList:
         self._taken = raw
         _log.info("the scheduler list was taken over", path=str(self._path), units=len(listed))
 
-    def _read(self) -> bytes:
+    def _read(self, path: Path) -> bytes:
         try:
-            with self._path.open("rb") as file:
+            with path.open("rb") as file:
                 raw = file.read(self._bytes_max + 1)
         except OSError as failure:
             raise BadSchedulerList(

@@ -98,7 +98,8 @@ class UnitClient:
         client = self._clients.get(url)
         if client is None:
             limits = httpx.Limits(max_connections=self._connections_max)
-            timeout = httpx.Timeout(self._timeout_s, connect=self._connect_timeout_s)
+            wait_s = self._connect_timeout_s
+            timeout = httpx.Timeout(self._timeout_s, connect=wait_s, pool=wait_s)
             headers = {"accept-encoding": "identity"}
             client = self._clients[url] = httpx.AsyncClient(
                 verify=self._tls, limits=limits, timeout=timeout, headers=headers,

@@ -48,7 +48,8 @@ def wallets(text: str | None) -> frozenset[str]:
 def _listed(number: int, entry: _Entry) -> ListedUnit:
     flaw = _flaw(entry.url)
     if flaw is not None:
-        raise BadSchedulerList(f"The scheduler list's url at $[{number}] {flaw}: {entry.url[:200]!r}")
+        # The url itself is not repeated: it may hold what nobody should read in a log.
+        raise BadSchedulerList(f"The scheduler list's url at $[{number}] {flaw}")
     url = entry.url.rstrip("/")
     return ListedUnit(url, entry.no_route, entry.wallets_to_route, entry.wallets_only)
 

@@ -11,7 +11,10 @@ MIGRATIONS = "lamina.services.scheduler.store.migrations"
 
 
 async def position(cx: Connection) -> Position:
-    """How much is stored, as this transaction sees it: what a copy must have again."""
+    """How much is stored, as this transaction sees it: what a copy must have again.
+
+    Placements are counted where the schema has them: it may be one from before there were routers.
+    """
     row = await cx.fetchrow(
         """
         SELECT (SELECT count(*) FROM scheduler.processes) AS processes,
@@ -20,4 +23,7 @@ async def position(cx: Connection) -> Position:
         """
     )
     assert row is not None, "a SELECT without FROM has one row"
-    return dict(row.items())
+    found = dict(row.items())
+    if await cx.fetchval("SELECT to_regclass('scheduler.process_schedulers') IS NOT NULL"):
+        found["placements"] = await cx.fetchval("SELECT count(*) FROM scheduler.process_schedulers")
+    return found
