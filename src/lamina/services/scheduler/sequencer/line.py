@@ -96,7 +96,9 @@ class Line:
             self._work = None
 
     def _must_wait(self) -> bool:
-        return bool(self._under_way) and asyncio.get_running_loop().time() < self._careful_until
+        """Behind a failure the head is looked up when everything before has its fate: nobody is overtaken."""
+        is_careful = asyncio.get_running_loop().time() < self._careful_until
+        return bool(self._under_way) and (is_careful or self._head is None)
 
     async def _schedule(self, submission: Submission) -> None:
         if submission.done.done():
