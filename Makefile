@@ -7,7 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help start test test-external test-soak lint types floors fmt check sim bench bench-federation bench-telemetry soak lock clean
+.PHONY: help start test test-external test-soak lint types floors fmt check sim sim-scheduler bench \
+	bench-federation bench-telemetry soak lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +41,12 @@ fmt: .venv/dev ## Format and apply safe fixes
 
 check: lint types floors test ## Everything a change must pass
 
-sim: .venv/dev ## Simulate the federation: SEED=n replays one seed, else 200 seeds (SIM_ARGS, see --help)
+sim: .venv/dev ## Simulate federation and scheduler: SEED=n replays one seed of the federation, else 200 and 500 seeds (SIM_ARGS)
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
+	$(if $(SEED)$(SIM_ARGS),,$(BIN)/python -m tests.simulation.scheduler)
+
+sim-scheduler: .venv/dev ## Simulate the scheduler: SEED=n replays one seed, else 500 seeds (SIM_ARGS, see --help)
+	$(BIN)/python -m tests.simulation.scheduler $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
 
 bench: .venv/dev ## Measure the ledger against its floor; writes docs/benchmarks.md
 	$(BIN)/python -m bench.ledger

@@ -96,7 +96,7 @@ async def _build_unit(kernel: Kernel) -> Part:
     gateway = Gateway(settings)
     kernel.resources.push_async_callback(gateway.close)
     network = Network(kernel.database, gateway, settings.gateway_interval_s)
-    sequencer = Sequencer(kernel.database, signer, settings, network.height)
+    sequencer = Sequencer(kernel.database, signer, settings, network.height, kernel.clock)
     uploader = Uploader(kernel.database, signer, gateway, settings)
     unit = Unit(kernel.database, settings, sequencer, signer, gateway, network)
     return Part(

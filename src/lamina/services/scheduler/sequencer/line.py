@@ -4,7 +4,6 @@ Signing does not wait for the commit of what it builds on; what was built on a f
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from lamina.formats.ans104.signed_item import SignedItem
+from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
 from lamina.services.scheduler.errors import ClockBehind, MessageExists, ProcessNotFound
 from lamina.services.scheduler.metrics import CONFLICTS
@@ -54,6 +54,7 @@ class Means:
     find_head: Callable[[bytes], Awaitable[Head | None]]
     store: Callable[[Scheduled], Awaitable[Outcome]]
     block_height: Callable[[], int]
+    clock: Clock
     clock_lag_ms: int
 
 
@@ -95,7 +96,9 @@ class Line:
             self._work = None
 
     def _must_wait(self) -> bool:
-        return bool(self._under_way) and asyncio.get_running_loop().time() < self._careful_until
+        """Behind a failure the head is looked up when everything before has its fate: nobody is overtaken."""
+        is_careful = asyncio.get_running_loop().time() < self._careful_until
+        return bool(self._under_way) and (is_careful or self._head is None)
 
     async def _schedule(self, submission: Submission) -> None:
         if submission.done.done():
@@ -120,7 +123,7 @@ class Line:
             self._head = await means.find_head(self._process_id)
             if self._head is None:
                 raise ProcessNotFound
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = int(means.clock.time() * 1000)
         if now_ms < self._head.ts - means.clock_lag_ms:
             raise ClockBehind(f"The clock is {self._head.ts - now_ms} ms behind this process's last message")
         before = self._head

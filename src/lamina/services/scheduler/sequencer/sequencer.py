@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from lamina.kernel.clock import Clock
 from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database, RowsRefused
@@ -32,6 +33,7 @@ class Sequencer:
         signer: Signer,
         settings: SchedulerSettings,
         block_height: Callable[[], int],
+        clock: Clock,
     ) -> None:
         """Prepare.
 
@@ -40,6 +42,7 @@ class Sequencer:
             signer: of the wallet.
             settings: limits.
             block_height: the network's height; raises `HeightUnknown`.
+            clock: for the times of assignments.
         """
         self._database = database
         self._settings = settings
@@ -59,6 +62,7 @@ class Sequencer:
             lambda process_id: heads.find(database, process_id),
             self._store,
             block_height,
+            clock,
             round(settings.clock_lag_s * 1000),
         )
 

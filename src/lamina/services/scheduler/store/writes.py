@@ -30,7 +30,22 @@ async def append(database: Database, scheduled: Sequence[Scheduled]) -> Sequence
 
 
 async def find_stored(database: Database, scheduled: Sequence[Scheduled]) -> set[bytes]:
-    """Which assignments of a commit without known outcome are there, by their ids."""
+    """Which assignments of a commit without known outcome are there, by their ids.
+
+    The server may not have come to that commit yet. Its transaction holds the heads until then, so whoever
+    gets them is behind it, whichever way it ended.
+
+    Raises:
+        CommitUnknown, DatabaseUnavailable: nothing is known yet.
+    """
+    await database.confirm(
+        "scheduler.await_commit",
+        """
+        SELECT process_id FROM scheduler.heads
+         WHERE process_id = ANY($1::bytea[]) ORDER BY process_id FOR UPDATE
+        """,
+        list({each.process_id for each in scheduled}),
+    )
     rows = await database.confirm(
         "scheduler.find_stored",
         "SELECT assignment_id FROM scheduler.messages WHERE assignment_id = ANY($1::bytea[])",
