@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help start test test-external test-soak lint types floors fmt check sim bench bench-federation soak lock clean
+.PHONY: help start test test-external test-soak lint types floors fmt check sim bench bench-federation bench-scheduler soak lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: .venv/dev ## Measure the ledger against its floor; writes docs/benchmarks
 
 bench-federation: .venv/dev ## Measure federations of 1, 2 and 4 nodes beside one on its own; writes docs/benchmarks.md
 	$(BIN)/python -m bench.federation
+
+bench-scheduler: .venv/dev ## Measure the scheduler beside the signing rate of the same cores; writes docs/benchmarks.md
+	$(BIN)/python -m bench.scheduler
 
 soak: .venv/dev ## Half load for 30 minutes; memory must stay flat
 	$(BIN)/python -m bench.ledger.soak
