@@ -111,6 +111,11 @@ class SchedulerSettings(Section):
         60.0, unit="s", doc="A clock further behind a process's last timestamp refuses to write."
     )
     upload_concurrency: Count = setting(8, unit="uploads", doc="Uploads under way at once.")
+    upload_wait_max_s: Seconds = setting(
+        60.0,
+        unit="s",
+        doc="How long bundles wait while clients take every core; then they get every second signature.",
+    )
 
 
 SETTINGS = SchedulerSettings
