@@ -8,7 +8,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help start test test-external test-soak lint types floors fmt check sim sim-scheduler bench \
-	bench-federation bench-telemetry soak lock clean
+	bench-federation bench-telemetry bench-scheduler soak lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-federation: .venv/dev ## Measure federations of 1, 2 and 4 nodes beside on
 
 bench-telemetry: .venv/dev ## Measure telemetry beside its floor, and over a long history; writes docs/benchmarks.md
 	$(BIN)/python -m bench.telemetry --history
+
+bench-scheduler: .venv/dev ## Measure the scheduler beside the signing rate of the same cores; writes docs/benchmarks.md
+	$(BIN)/python -m bench.scheduler
 
 soak: .venv/dev ## Half load for 30 minutes; memory must stay flat
 	$(BIN)/python -m bench.ledger.soak

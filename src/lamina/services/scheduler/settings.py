@@ -141,6 +141,11 @@ class SchedulerSettings(Section):
     unit_connections_max: Count = setting(
         64, unit="connections", doc="Most connections of the router to one unit."
     )
+    upload_wait_max_s: Seconds = setting(
+        60.0,
+        unit="s",
+        doc="How long bundles wait while clients take every core; then they get every second signature.",
+    )
 
 
 SETTINGS = SchedulerSettings

@@ -1,75 +1,115 @@
 """Signatures by the wallet, off the event loop, on every core; what a client waits for comes first."""
 
 import asyncio
+import contextlib
+import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Condition, Thread
 
 from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
 from lamina.formats.ans104.wallet import Wallet
 from lamina.services.scheduler.metrics import SIGNATURES
 
-LATER_EVERY = 16
-"""Of so many signatures one is for the outbox, however many clients wait: its queue never stands still."""
 
-Job = tuple[Draft, "asyncio.Future[SignedItem]"]
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A draft to sign.
+
+    Attributes:
+        due: when, by the monotonic clock, it no longer waits for clients; None where a client waits for it.
+    """
+
+    draft: Draft
+    due: float | None
+    loop: asyncio.AbstractEventLoop
+    signed: "asyncio.Future[SignedItem]" = field(repr=False)
 
 
 class Signer:
-    """A bounded pool of threads; RSA releases the interpreter's lock."""
+    """Threads that sign; RSA releases the interpreter's lock.
+
+    Each takes its next draft itself when it is done with one, so that no core waits for the event loop.
+    """
 
     def __init__(self, wallet: Wallet, threads: int) -> None:
-        """Prepare.
+        """Start the threads.
 
         Args:
             wallet: whose signatures.
             threads: how many are made at once.
         """
         self.wallet = wallet
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign")
-        self._free = threads
-        self._now: deque[Job] = deque()
-        self._later: deque[Job] = deque()
-        self._turn = 0
+        self._now: deque[_Job] = deque()
+        self._later: deque[_Job] = deque()
+        self._change = Condition()
+        self._is_open = True
+        self._is_their_turn = False
+        for number in range(threads):
+            Thread(target=self._work, name=f"sign-{number}", daemon=True).start()
 
     def close(self) -> None:
-        """Let the threads end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end; what waits is not signed."""
+        with self._change:
+            self._is_open = False
+            self._change.notify_all()
 
-    async def sign(self, draft: Draft, *, later: bool = False) -> SignedItem:
-        """Sign a draft.
+    async def sign(self, draft: Draft) -> SignedItem:
+        """Sign what a client waits for."""
+        return await self._queue(self._now, draft, None)
+
+    async def sign_later(self, draft: Draft, within_s: float) -> SignedItem:
+        """Sign when no client waits for a signature; or, after that time, with every second signature.
 
         Args:
             draft: what is said.
-            later: whether nobody waits for it.
+            within_s: seconds; negative where it is late already.
         """
-        future: asyncio.Future[SignedItem] = asyncio.get_running_loop().create_future()
-        (self._later if later else self._now).append((draft, future))
-        self._start()
-        return await future
+        return await self._queue(self._later, draft, time.monotonic() + within_s)
 
-    def _start(self) -> None:
-        while self._free and (self._now or self._later):
-            draft, future = self._next()
-            if future.done():
+    async def _queue(self, jobs: "deque[_Job]", draft: Draft, due: float | None) -> SignedItem:
+        loop = asyncio.get_running_loop()
+        job = _Job(draft, due, loop, loop.create_future())
+        with self._change:
+            jobs.append(job)
+            self._change.notify()
+        return await job.signed
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            if job.signed.done():
                 continue
-            self._free -= 1
-            work = asyncio.get_running_loop().run_in_executor(self._pool, sign, draft, self.wallet)
-            work.add_done_callback(lambda done, future=future: self._finish(done, future))
+            try:
+                done, failure = sign(job.draft, self.wallet), None
+            except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+                done, failure = None, error
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                job.loop.call_soon_threadsafe(_finish, job.signed, done, failure)
 
-    def _next(self) -> Job:
-        self._turn += 1
-        is_their_turn = self._turn % LATER_EVERY == 0
-        if self._later and (is_their_turn or not self._now):
-            return self._later.popleft()
-        return self._now.popleft()
+    def _take(self) -> _Job | None:
+        """The next one; waits for it. None when there will be none."""
+        with self._change:
+            while self._is_open:
+                if self._later and (not self._now or self._later_comes_first(self._later[0])):
+                    return self._later.popleft()
+                if self._now:
+                    return self._now.popleft()
+                self._change.wait()
+            return None
 
-    def _finish(self, done: "asyncio.Future[SignedItem]", future: "asyncio.Future[SignedItem]") -> None:
-        self._free += 1
-        SIGNATURES.inc()
-        if not future.done() and not done.cancelled():
-            failure = done.exception()
-            if failure is None:
-                future.set_result(done.result())
-            else:
-                future.set_exception(failure)
-        self._start()
+    def _later_comes_first(self, oldest: _Job) -> bool:
+        """Whether what is overdue has its turn now: every second one, so that neither side stands still."""
+        if oldest.due is None or time.monotonic() < oldest.due:
+            return False
+        self._is_their_turn = not self._is_their_turn
+        return self._is_their_turn
+
+
+def _finish(signed: "asyncio.Future[SignedItem]", done: SignedItem | None, failure: Exception | None) -> None:
+    SIGNATURES.inc()
+    if signed.done():
+        return
+    if done is not None:
+        signed.set_result(done)
+    elif failure is not None:
+        signed.set_exception(failure)

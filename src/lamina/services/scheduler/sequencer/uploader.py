@@ -1,6 +1,7 @@
 """Bundles on their way to the uploader, however often it takes (spec/scheduler.md 12, 15)."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ _log = structlog.get_logger("lamina.scheduler.upload")
 
 DELAY_MIN_S, DELAY_MAX_S = 1.0, 900.0
 IDLE_S = 0.5
+MEASURED_EVERY_S = 5.0
 
 
 class Uploader:
@@ -37,21 +39,47 @@ class Uploader:
         self._signer = signer
         self._gateway = gateway
         self._settings = settings
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._done: list[int] = []
+        self._measure_at = 0.0
 
     async def run(self) -> None:
         """Upload until cancelled."""
-        while True:
-            try:
-                waiting = await outbox.claim(self._database, self._settings.upload_concurrency)
-                await asyncio.gather(*map(self._upload, waiting))
-                count, oldest_s = await outbox.measure(self._database)
-                OUTBOX.set(count)
-                OUTBOX_AGE.set(oldest_s)
-            except LaminaError as failure:
-                _log.warning("uploads wait for the database", reason=failure.detail)
-                waiting = ()
-            if not waiting:
-                await asyncio.sleep(IDLE_S)
+        async with asyncio.TaskGroup() as uploads:
+            while True:
+                try:
+                    await self._turn(uploads)
+                except LaminaError as failure:
+                    _log.warning("uploads wait for the database", reason=failure.detail)
+                    await asyncio.sleep(IDLE_S)
+
+    async def _turn(self, uploads: asyncio.TaskGroup) -> None:
+        """Remove what was taken, claim more, and wait until half of what is under way has ended."""
+        settings = self._settings
+        if self._done:
+            removed, self._done = self._done, []
+            await outbox.finish(self._database, removed)
+        free = settings.upload_concurrency - len(self._under_way)
+        claimed = await outbox.claim(self._database, free, settings.upload_wait_max_s)
+        for waiting in claimed:
+            task = uploads.create_task(self._upload(waiting))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        await self._measure()
+        if not claimed:
+            await asyncio.sleep(IDLE_S)
+        while len(self._under_way) > settings.upload_concurrency // 2:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _measure(self) -> None:
+        """Tell how much waits; counting a long queue is not for every turn."""
+        now = asyncio.get_running_loop().time()
+        if now < self._measure_at:
+            return
+        self._measure_at = now + MEASURED_EVERY_S
+        count, oldest_s = await outbox.measure(self._database)
+        OUTBOX.set(count)
+        OUTBOX_AGE.set(oldest_s)
 
     async def _upload(self, waiting: Waiting) -> None:
         try:
@@ -63,10 +91,11 @@ class Uploader:
             _log.warning(
                 "an upload is tried again", reason=failure.detail, attempts=waiting.attempts, in_s=delay_s
             )
-            await outbox.postpone(self._database, waiting.row_id, delay_s)
+            with contextlib.suppress(LaminaError):  # the claim ends by itself
+                await outbox.postpone(self._database, waiting.row_id, delay_s)
         else:
             UPLOADS.labels("done").inc()
-            await outbox.finish(self._database, [waiting.row_id])
+            self._done.append(waiting.row_id)
 
     async def _items(self, waiting: Waiting) -> Sequence[bytes]:
         """What is sent: the signed bundle, or each item by itself where that is set."""
@@ -75,7 +104,8 @@ class Uploader:
             return nested[::-1]
         if waiting.bundle is not None:
             return [waiting.bundle]
-        signed = await self._signer.sign(_outer(waiting, nested), later=True)
+        within_s = self._settings.upload_wait_max_s - waiting.age_s
+        signed = await self._signer.sign_later(_outer(waiting, nested), within_s)
         made = signed.to_bytes()
         await outbox.keep_bundle(self._database, waiting.row_id, made)
         return [made]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lamina.kernel.storage.database import Database
 
 CLAIM_S = 120
-"""A claimed row is nobody else's for so long; after a crash it is tried again."""
+"""A claimed row is nobody else's while it may wait for its signature, and so long; then it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Waiting:
         item: the posted item; None where only an assignment is bundled.
         assignment: None for a spawn without one.
         block_height: of the spawn, where there is no assignment.
+        age_s: since it was queued.
     """
 
     row_id: int
@@ -26,10 +27,17 @@ class Waiting:
     assignment: bytes | None
     block_height: int
     ts: int
+    age_s: float
 
 
-async def claim(database: Database, count: int) -> Sequence[Waiting]:
-    """Take rows that are due."""
+async def claim(database: Database, count: int, wait_max_s: float) -> Sequence[Waiting]:
+    """Take rows that are due.
+
+    Args:
+        database: of the outbox.
+        count: how many at most.
+        wait_max_s: how long their signatures may wait.
+    """
     rows = await database.store(
         "scheduler.claim_uploads",
         """
@@ -41,6 +49,7 @@ async def claim(database: Database, count: int) -> Sequence[Waiting]:
                     SET next_at = now() + make_interval(secs => $2), attempts = attempts + 1
                    FROM due WHERE o.id = due.id RETURNING o.*)
         SELECT c.id, c.attempts, c.bundle, p.block_height,
+               extract(epoch FROM now() - c.created_at)::float8 AS age_s,
                CASE WHEN c.nonce IS NULL THEN p.item ELSE m.item END AS item,
                CASE WHEN c.nonce IS NULL THEN p.assignment ELSE m.assignment END AS assignment,
                CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts
@@ -49,12 +58,12 @@ async def claim(database: Database, count: int) -> Sequence[Waiting]:
          ORDER BY c.id
         """,
         count,
-        float(CLAIM_S),
+        wait_max_s + CLAIM_S,
     )
     return [
         Waiting(
             row["id"], row["attempts"], row["bundle"], row["item"], row["assignment"], row["block_height"],
-            row["ts"],
+            row["ts"], row["age_s"],
         )
         for row in rows
     ]  # fmt: skip
