@@ -1,7 +1,8 @@
 // One node's history out of the store: its connection, what it sent, its latest messages, a field over time.
 
 import { LineChart } from "./chart.js";
-import { element, getJSON, milliseconds, utcText } from "./page.js";
+import { element, getJSON, scrolling } from "./page.js";
+import { milliseconds, momentText, numberOf, textOf, utcText } from "./said.js";
 import { percent, shareBar } from "./live_share.js";
 import { count } from "./live_units.js";
 
@@ -34,7 +35,7 @@ export class History {
     this.field = element("select", {}, ...FIELDS.map(([key, label]) => element("option", { value: key }, label)));
     this.span = element("select", {}, ...SPANS.map(([key, label]) => element("option", { value: key, selected: key === "3600" }, label)));
     this.chartPlace = element("div");
-    this.point = element("p", { class: "faint" });
+    this.noPoints = element("p", { class: "empty" });
     again.addEventListener("click", () => this.load());
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => { this.networkId = null; left(); });
@@ -47,9 +48,9 @@ export class History {
       element("div", { class: "title" }, this.title, element("div", { class: "tabs" }, again, close)), this.line, this.facts,
       element("h3", {}, "Over time"),
       element("div", { class: "bar" }, element("label", {}, "Field", this.field), element("label", {}, "Span", this.span)),
-      this.chartPlace, this.point,
+      this.chartPlace, this.noPoints,
       element("h3", {}, "Messages stored"),
-      element("div", { class: "scroll" }, element("table", {},
+      scrolling("Messages stored", element("table", {},
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Type"),
         element("th", { scope: "col", class: "number" }, "Messages"), element("th", { scope: "colgroup", colspan: 2 }, "Share"))), this.counts)),
       element("h3", {}, "Latest messages"),
@@ -110,10 +111,10 @@ export class History {
       }
       this.setTitle(found.name);
       this.facts.replaceChildren(
-        fact("Network id", this.networkId), fact("Address", found.ip_addr), fact("Connected", moment(milliseconds(found.created_at))),
+        fact("Network id", this.networkId), fact("Address", found.ip_addr), fact("Connected", momentText(milliseconds(found.created_at))),
         fact("Chain", found.chain), fact("Implementation", found.implementation), fact("Version", found.version),
         fact("Authority", found.authority === null ? null : found.authority ? "yes" : "no"),
-        fact("Started", found.startup_time === null ? null : moment(found.startup_time)), fact("Kept for audit", found.audit ? "yes" : "no"),
+        fact("Started", found.startup_time === null ? null : momentText(found.startup_time)), fact("Kept for audit", found.audit ? "yes" : "no"),
       );
     });
   }
@@ -122,13 +123,13 @@ export class History {
     return this.ask("countsTurn", "/nodes/log_stats", { peer_id: this.networkId }, (stats) => {
       const whole = stats.reduce((sum, each) => sum + each.qty, 0);
       this.counts.replaceChildren(...stats.map(({ log_type: type, qty }) => element("tr", {},
-        element("td", {}, type), element("td", { class: "number" }, count(qty)),
+        element("td", {}, textOf(type)), element("td", { class: "number" }, count(qty)),
         element("td", { class: "number" }, percent(qty, whole)), element("td", {}, shareBar(qty, whole)))));
       if (!stats.length) this.counts.append(element("tr", {}, element("td", { colspan: 4, class: "faint" }, "None stored.")));
       const chosen = this.type.value;
       // Messages without a type are counted as "unknown", which is no type that could be asked for.
       const types = stats.map((each) => each.log_type).filter((type) => type && type !== "unknown");
-      this.type.replaceChildren(element("option", { value: "" }, "all"), ...types.map((type) => element("option", { value: type, selected: type === chosen }, type)));
+      this.type.replaceChildren(element("option", { value: "" }, "all"), ...types.map((type) => element("option", { value: type, selected: type === chosen }, textOf(type))));
     });
   }
 
@@ -146,9 +147,9 @@ export class History {
     const seconds = Number(this.span.value), step = Math.max(1, Math.ceil(seconds / POINTS));
     const parameters = { field, msg: "system.interval", step, start_time: utcText(Date.now() - seconds * 1000) };
     return this.ask("seriesTurn", `/nodes/${encodeURIComponent(this.networkId)}/series`, parameters, (points) => {
-      this.point.textContent = points.length ? "" : "The node sent no such value in this time.";
-      const chart = new LineChart(`${label}, mean of ${step} s`, { unit, pick: ({ x, y }) => { this.point.textContent = `${moment(x)}: ${count(y)} ${unit}`; } });
-      chart.add(label, points.map(([at, value]) => ({ x: milliseconds(at), y: value })));
+      this.noPoints.textContent = points.length ? "" : "The node sent no such value in this time: choose a longer span or another field.";
+      const chart = new LineChart(`${label}, mean of ${step} s`, { unit });
+      chart.add(label, points.map(([at, value]) => ({ x: milliseconds(at), y: numberOf(value) })));
       this.chartPlace.replaceChildren(...(points.length ? [chart.figure] : []));
     });
   }
@@ -158,14 +159,9 @@ function fact(name, value) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, value === null || value === undefined || value === "" ? "–" : String(value)));
 }
 
-function moment(ms) {
-  const found = new Date(ms);
-  return Number.isNaN(found.getTime()) ? String(ms) : `${found.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
 /** A message, whose document is written out when it is opened: some are 100 kB. */
 function message({ created_at: at, msg, logs }) {
-  const made = element("details", {}, element("summary", {}, `${at.replace("T", " ").slice(0, 23)}  ${msg ?? "unknown"}`));
+  const made = element("details", {}, element("summary", {}, `${at.replace("T", " ").slice(0, 23)}  ${textOf(msg, "unknown")}`));
   made.addEventListener("toggle", () => {
     if (made.open && made.children.length === 1) made.append(element("pre", {}, JSON.stringify(logs, null, 2)));
   });

@@ -1,6 +1,6 @@
 // What the nodes of a chain run on and how fast that is: a table for each ranking.
 
-import { element } from "./page.js";
+import { element, scrolling } from "./page.js";
 import { count } from "./live_units.js";
 import { percent, shareBar } from "./live_share.js";
 
@@ -43,5 +43,5 @@ function ranking(title, { list, other, unknown }, label) {
     element("td", { class: kind }, text || "–"), element("td", { class: "number" }, count(qty)),
     element("td", { class: "number" }, percent(qty, whole)), element("td", {}, shareBar(qty, whole))));
   return element("section", {}, element("h2", {}, title),
-    element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
+    scrolling(title, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
 }
