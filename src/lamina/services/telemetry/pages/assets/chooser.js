@@ -1,6 +1,6 @@
 // The choice of a node, and the line that says what is known of it.
 
-import { attempt, element, getJSON, ROOT, say } from "./page.js";
+import { attempt, element, getJSON, intakeAddress, say } from "./page.js";
 import { isoText, nodeLabel, textOf } from "./said.js";
 
 const MINUTES_MAX = 10080;
@@ -27,12 +27,6 @@ export class NodeChooser {
   get windowMs() {
     return Math.min(MINUTES_MAX, Math.max(1, Number(find("minutes").value) || 5)) * 60000;
   }
-}
-
-/** Where nodes connect to, as seen from here. */
-export function intakeAddress() {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return `${scheme}://${location.host}${ROOT}`;
 }
 
 /** Name, chain, authority, start, peers and height of a node. */

@@ -23,6 +23,7 @@ export class History {
   constructor(dialog, left) {
     this.dialog = dialog;
     this.networkId = null;
+    this.moment = null;
     this.title = element("h2", { id: "history-title", tabindex: "-1" });
     const again = element("button", { type: "button" }, "Refresh");
     const close = element("button", { type: "button" }, "Close");
@@ -59,11 +60,12 @@ export class History {
     );
   }
 
-  /** Show a node, whose name may be unknown as yet; null closes. */
-  open(networkId, name) {
-    if (networkId === this.networkId) return;
+  /** Show a node, whose name may be unknown as yet, up to a moment of the past, null being the present; no node closes. */
+  open(networkId, name, moment) {
+    if (networkId === this.networkId && (networkId === null || moment === this.moment)) return;
     if (networkId === null) { this.dialog.close(); return; }
     this.networkId = networkId;
+    this.moment = moment;
     this.setTitle(name);
     for (const place of [this.facts, this.counts, this.messages, this.chartPlace]) place.replaceChildren();
     this.type.replaceChildren(element("option", { value: "" }, "all"));
@@ -80,7 +82,9 @@ export class History {
     this.say("Loading…");
     const parts = [this.loadConnection(), this.loadCounts(), this.loadMessages(), this.loadSeries()];
     const failed = (await Promise.all(parts)).some((isDone) => isDone === false);
-    if (!failed && this.dialog.open) this.say(`As of ${new Date().toLocaleTimeString()}.`);
+    if (failed || !this.dialog.open) return;
+    if (this.moment === null) this.say(`As of ${momentText(Date.now())}.`);
+    else this.say(`Values and messages up to ${momentText(this.moment)}, the moment shown. What the store holds of the node is as of now.`);
   }
 
   say(text, isBad = false) {
@@ -100,6 +104,11 @@ export class History {
       if (this.networkId === networkId && this[what] === turn) this.say(failure.message, true);
       return false;
     }
+  }
+
+  /** The end of what is asked for: messages of the very moment belong to it, and ends are exclusive. */
+  until() {
+    return this.moment === null ? null : utcText(this.moment + 1);
   }
 
   loadConnection() {
@@ -136,16 +145,16 @@ export class History {
   loadMessages() {
     const limit = Math.min(LIMIT_MAX, Math.max(1, Number.parseInt(this.limit.value, 10) || 20));
     this.limit.value = limit;
-    return this.ask("messagesTurn", "/nodes/logs", { peer_id: this.networkId, msg: this.type.value, limit }, (messages) => {
+    return this.ask("messagesTurn", "/nodes/logs", { peer_id: this.networkId, msg: this.type.value, limit, end_time: this.until() }, (messages) => {
       this.messages.replaceChildren(...messages.map(message));
-      if (!messages.length) this.messages.append(element("li", { class: "faint" }, "None stored."));
+      if (!messages.length) this.messages.append(element("li", { class: "faint" }, this.moment === null ? "None stored." : "None stored up to then."));
     });
   }
 
   loadSeries() {
     const [field, label, unit] = FIELDS.find(([key]) => key === this.field.value);
     const seconds = Number(this.span.value), step = Math.max(1, Math.ceil(seconds / POINTS));
-    const parameters = { field, msg: "system.interval", step, start_time: utcText(Date.now() - seconds * 1000) };
+    const parameters = { field, msg: "system.interval", step, start_time: utcText((this.moment ?? Date.now()) - seconds * 1000), end_time: this.until() };
     return this.ask("seriesTurn", `/nodes/${encodeURIComponent(this.networkId)}/series`, parameters, (points) => {
       this.noPoints.textContent = points.length ? "" : "The node sent no such value in this time: choose a longer span or another field.";
       const chart = new LineChart(`${label}, mean of ${step} s`, { unit });

@@ -55,6 +55,12 @@ export function openEvents(path, parameters = {}) {
   return new EventSource(`${ROOT}${path.slice(1)}?${new URLSearchParams(parameters)}`);
 }
 
+/** Where nodes connect to, as seen from here. */
+export function intakeAddress() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return `${scheme}://${location.host}${ROOT}`;
+}
+
 /** Says in the page's status line what went on, a failure in red; `again` is what a visitor may have done once more. */
 export function say(text, isBad = false, again = null) {
   const line = document.getElementById("status");
