@@ -1,20 +1,15 @@
 """The pages in real Chromium: no error, no other host, a line for every series, hostile names inert."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.browser.chromium import open_page
 from tests.telemetry_service import Telemetry, telemetry_running
 
-sync_api: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here"),
-]
+pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = ("benchmarks", "profiling", "reputation", "live")
 
@@ -24,14 +19,6 @@ def telemetry() -> Iterator[Telemetry]:
     with telemetry_running() as running:
         _say(running)
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def at(seconds: float = 0) -> str:
@@ -73,32 +60,19 @@ def _say(telemetry: Telemetry) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page(telemetry: Telemetry, browser: Any, name: str, scheme: str, width: int) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
-    faults: list[str] = []
-    hosts: set[str] = set()
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append("a node's name ran as a script"))
-    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    page.goto(f"{telemetry.platform.telemetry_url}/dashboard/{name}")
-    if name != "live":
-        page.click("#view")
-        page.locator("svg.chart polyline").first.wait_for(state="attached", timeout=10_000)
-    else:
-        page.locator("table tbody tr, #empty").first.wait_for(state="attached", timeout=10_000)
-    assert faults == []
-    assert hosts == {telemetry.platform.telemetry_url.removeprefix("http://")}
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert page.locator("img").count() == 0
-    context.close()
+    with open_page(
+        browser, f"{telemetry.platform.telemetry_url}/dashboard/{name}", width=width, scheme=scheme
+    ) as page:
+        if name != "live":
+            page.click("#view")
+            page.locator("svg.chart polyline").first.wait_for(state="attached")
+        else:
+            page.locator("table tbody tr, #empty").first.wait_for(state="attached")
 
 
 def test_the_hostile_name_is_shown_as_it_is(telemetry: Telemetry, browser: Any) -> None:
-    page = browser.new_page()
-    page.goto(f"{telemetry.platform.telemetry_url}/dashboard/profiling")
-    page.locator("#node option").first.wait_for(state="attached")
-    labels = page.locator("#node option").all_inner_texts()
-    assert any(HOSTILE in label for label in labels), json.dumps(labels)
-    assert any("unnamed" in label for label in labels)
-    page.close()
+    with open_page(browser, f"{telemetry.platform.telemetry_url}/dashboard/profiling") as page:
+        page.locator("#node option").first.wait_for(state="attached")
+        labels = page.locator("#node option").all_inner_texts()
+        assert any(HOSTILE in label for label in labels), json.dumps(labels)
+        assert any("unnamed" in label for label in labels)

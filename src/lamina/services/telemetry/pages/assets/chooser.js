@@ -1,18 +1,21 @@
 // The choice of a node, and the line that says what is known of it.
 
-import { element, getJSON, nodeLabel, say } from "./page.js";
+import { attempt, element, getJSON, intakeAddress, say } from "./page.js";
+import { isoText, nodeLabel, textOf } from "./said.js";
 
+const MINUTES_MAX = 10080;
 const find = (id) => document.getElementById(id);
 
 export class NodeChooser {
   /** Fill the choice; nodes without a peer id cannot be asked for and are left out. */
   async load() {
+    say("Loading the nodes…");
     const all = await getJSON("/nodes");
     this.nodes = all.filter((node) => node.peer_id !== null);
     find("node").replaceChildren(...this.nodes.map((node) => element("option", { value: node.peer_id }, nodeLabel(node))));
     const has = this.nodes.length > 0;
-    find("view").disabled = !has;
-    say(has ? "Choose a node and View." : "No node has said who it is yet. Start one with --telemetry-url 'ws://host:port/ 0'.");
+    find("node").disabled = find("view").disabled = !has;
+    say(has ? "Choose a node and View." : `No node has said who it is yet. Start one with --telemetry-url '${intakeAddress()} 1', then reload this page.`);
   }
 
   /** The chosen node. */
@@ -22,19 +25,19 @@ export class NodeChooser {
 
   /** The minutes to show, as milliseconds. */
   get windowMs() {
-    return Math.max(1, Number(find("minutes").value) || 5) * 60000;
+    return Math.min(MINUTES_MAX, Math.max(1, Number(find("minutes").value) || 5)) * 60000;
   }
 }
 
 /** Name, chain, authority, start, peers and height of a node. */
 export class InfoLine {
   constructor(node) {
-    const started = node.startup_time === null ? "unknown" : new Date(node.startup_time).toISOString();
+    const started = node.startup_time === null ? "unknown" : isoText(node.startup_time, "at an impossible time");
     this.values = { peers: element("dd", {}, "–"), height: element("dd", {}, "–") };
     const facts = [
-      ["Name", element("dd", {}, node.name ?? "unnamed")],
-      ["Chain", element("dd", {}, node.chain ?? "unknown")],
-      ["Authority", element("dd", {}, node.authority === null ? "unknown" : String(node.authority))],
+      ["Name", element("dd", {}, textOf(node.name, "unnamed"))],
+      ["Chain", element("dd", {}, textOf(node.chain, "unknown"))],
+      ["Authority", element("dd", {}, textOf(node.authority, "unknown"))],
       ["Started", element("dd", {}, started)],
       ["Peers", this.values.peers],
       ["Height", this.values.height],
@@ -46,22 +49,24 @@ export class InfoLine {
   take(elements) {
     for (const each of elements) {
       for (const [name, place] of Object.entries(this.values)) {
-        if (each[name] !== undefined && each[name] !== null) place.textContent = String(each[name]);
+        if (each[name] !== undefined && each[name] !== null) place.textContent = textOf(each[name]);
       }
     }
   }
 }
 
-/** Run `view` on the form, `cancel` on its button; failures are said. */
-export function connectForm(view, cancel) {
+/** Fill the choice of nodes, run `view` on the form and `cancel` on its button. */
+export function connectForm(chooser, view, cancel) {
   find("chooser").addEventListener("submit", (event) => {
     event.preventDefault();
     find("cancel").disabled = false;
-    try { view(); } catch (failure) { say(failure.message, true); }
+    attempt(view);
   });
   find("cancel").addEventListener("click", () => {
-    find("cancel").disabled = true;
     cancel();
-    say("Cancelled.");
+    find("view").focus();
+    find("cancel").disabled = true;
+    say("Cancelled. What is shown stays as it is.");
   });
+  attempt(() => chooser.load());
 }

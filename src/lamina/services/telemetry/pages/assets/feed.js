@@ -1,6 +1,7 @@
 // A subscription to messages of chosen nodes over /feed; a lost connection comes back where it was.
 
-import { openSocket, say, utcText } from "./page.js";
+import { openSocket, say } from "./page.js";
+import { milliseconds, utcText } from "./said.js";
 
 const RETRY_MS = 3000;
 
@@ -36,13 +37,13 @@ export class Feed {
   connect() {
     this.socket = openSocket("/feed");
     this.socket.addEventListener("open", () => {
-      say("Connected.");
+      say("Connected; waiting for the node's messages…");
       for (const command of this.wanted.values()) this.send(command);
     });
     this.socket.addEventListener("message", (event) => this.take(event.data));
     this.socket.addEventListener("close", () => {
       if (!this.isOpen) return;
-      say("The connection is lost; trying again…", true);
+      say(`The connection is lost, or the server refuses it; trying again every ${RETRY_MS / 1000} s…`, true);
       setTimeout(() => { if (this.isOpen) this.connect(); }, RETRY_MS);
     });
   }
@@ -56,7 +57,13 @@ export class Feed {
     const { peer_id, msg } = update.peer_message;
     const command = this.wanted.get(`${peer_id} ${msg}`);
     if (!command || update.data.length === 0) return;
-    if (!command.aggregate_type) command.start_time = update.data[update.data.length - 1].created_at;
+    if (!command.aggregate_type) command.start_time = latest(update.data) ?? command.start_time;
     this.receive(peer_id, msg, update.data);
   }
+}
+
+/** The newest time told that is not to come yet: a node whose clock is far ahead must not hide what comes after it. */
+function latest(elements) {
+  const now = Date.now();
+  return elements.map((each) => each.created_at).findLast((text) => milliseconds(text) <= now);
 }

@@ -1,9 +1,14 @@
-// The live page: chains as tabs, one chain's nodes as they change, and what the address (#chain=, view=, node=) asks for.
+// The live page: chains as tabs, one chain's nodes as they change, or as they were, and what the address
+// (#chain=, view=, node=, at=) asks for.
 
-import { element, getJSON, openEvents, say } from "./page.js";
+import { element, getJSON, intakeAddress, say } from "./page.js";
+import { momentText, textOf } from "./said.js";
 import { ago, count, shortHash, span } from "./live_units.js";
 import { History } from "./live_history.js";
 import { NodeMap } from "./live_map.js";
+import { MomentBar, readMoment, writeMoment } from "./live_moment.js";
+import { Past } from "./live_past.js";
+import { LiveStream } from "./live_stream.js";
 import { NodeTable } from "./live_table.js";
 import { drawStatistics } from "./live_statistics.js";
 import { Tabs } from "./live_tabs.js";
@@ -12,7 +17,6 @@ const DRAWING_MS = 250;
 const BIG_DRAWING_MS = 1000;
 const BIG_NODES = 300;
 const POLL_MS = 5000;
-const RETRY_MS = 5000;
 const VIEWS = [{ key: "list", label: "List" }, { key: "map", label: "Map" }, { key: "statistics", label: "Statistics" }];
 
 const at = (id) => document.getElementById(id);
@@ -23,7 +27,11 @@ class LivePage {
     this.nodes = new Map();
     this.dirty = new Set();
     this.genesis = null;
-    this.events = null;
+    // The moment of the past that is shown, in milliseconds since 1970; null is the present, undefined nothing yet.
+    this.moment = undefined;
+    // What was wrong with the address, said beside the state.
+    this.notice = null;
+    this.isWatching = false;
     this.view = "list";
     this.drawnAt = 0;
     this.tickedAt = 0;
@@ -36,6 +44,9 @@ class LivePage {
       table: at("nodes"), columns: at("columns").querySelector("fieldset"), shown: at("shown"), changed: () => this.drawNow(), hrefOf,
     });
     this.map = new NodeMap(at("view-map"), hrefOf);
+    this.stream = new LiveStream(this.hearing(), () => { this.nodes.clear(); this.tellState(); });
+    this.past = new Past((found) => this.showPast(found), (failure) => this.losePast(failure));
+    this.moments = new MomentBar(at("moment"), at("past"), (ms) => this.go({ at: ms === null ? null : writeMoment(ms) }));
     this.history = new History(at("history"), () => this.go({ node: null }));
     this.facts = new Map(["Best block", "Finalized", "Average block time", "Last block", "Genesis"].map((name) => [name, element("dd")]));
     at("facts").append(...[...this.facts].map(([name, value]) => element("div", {}, element("dt", {}, name), value)));
@@ -51,9 +62,8 @@ class LivePage {
   }
 
   start() {
-    this.pollChains();
     setInterval(() => this.pollChains(), POLL_MS);
-    setInterval(() => this.pollStatistics(), POLL_MS);
+    setInterval(() => { if (this.moment === null) this.askStatistics(); }, POLL_MS);
     setInterval(() => this.drawSoon(), 1000);
     this.obey();
   }
@@ -81,35 +91,107 @@ class LivePage {
     location.hash = asked.toString();
   }
 
+  asked(name) {
+    return new URLSearchParams(location.hash.slice(1)).get(name) || null;
+  }
+
   /** Show what the address asks for. */
   obey() {
-    const asked = new URLSearchParams(location.hash.slice(1));
-    const view = asked.get("view");
+    const view = this.asked("view");
     this.view = VIEWS.some(({ key }) => key === view) ? view : "list";
     this.viewTabs.show(VIEWS, this.view);
     for (const { key } of VIEWS) at(`view-${key}`).hidden = key !== this.view;
     at("columns").hidden = this.view !== "list";
     at("filter").parentElement.hidden = this.view === "statistics";
-    this.chooseChain(asked.get("chain"));
-    const node = asked.get("node") || null;
-    this.history.open(node, [...this.nodes.values()].find((each) => each.network_id === node)?.name);
-    this.pollStatistics();
+    const moment = this.askedMoment();
+    if (moment !== this.moment) this.enter(moment);
+    else this.chooseChain();
+    const node = this.asked("node");
+    this.history.open(node, [...this.nodes.values()].find((each) => each.network_id === node)?.name, this.moment);
+    this.askStatistics();
     this.drawSoon();
   }
 
+  /** The moment that the address names; the present where it names none, or none that has been. */
+  askedMoment() {
+    const text = this.asked("at");
+    this.notice = null;
+    if (text === null) return null;
+    const moment = readMoment(text);
+    if (moment <= Date.now()) return moment;
+    const reason = Number.isNaN(moment) ? "is no moment such as 2026-03-01T12:00:00Z" : "is still to come";
+    this.notice = `The address asks for ${textOf(text)}, which ${reason}: this is the present.`;
+    return null;
+  }
+
+  /** Turn to a moment, null being the present. */
+  enter(moment) {
+    const wasPast = typeof this.moment === "number", isPast = moment !== null;
+    this.moment = moment;
+    this.moments.show(moment);
+    at("title").textContent = isPast ? "Nodes in the past" : "Live nodes";
+    document.title = isPast ? `${momentText(moment)} – nodes` : "Live nodes";
+    this.stream.leave();
+    this.past.forget();
+    // From one moment to the next, rows stay, dimmed until the answer is there; never from the present to the past or back.
+    if (!(wasPast && isPast)) { this.chains.clear(); this.forget(); }
+    if (isPast) { this.askPast(); return; }
+    at("live").removeAttribute("aria-busy");
+    at("gone").hidden = true;
+    this.isWatching = false;
+    this.pollChains();
+  }
+
+  askPast() {
+    at("live").setAttribute("aria-busy", "true");
+    say("Reading what was stored of that moment…");
+    this.past.ask(this.moment, (chains) => this.pick(new Set(chains.map((each) => each.genesis_hash))));
+  }
+
+  showPast({ moment, chains, genesis, nodes }) {
+    this.chains = new Map(chains.map((each) => [each.genesis_hash, each]));
+    if (genesis !== this.genesis) this.forget();
+    this.genesis = genesis;
+    this.nodes.clear();
+    for (const node of nodes) { this.nodes.set(node.id, node); this.dirty.add(node.id); }
+    at("live").removeAttribute("aria-busy");
+    this.showWhether(chains.length > 0);
+    const total = chains.reduce((sum, each) => sum + each.node_count, 0);
+    say(`As of ${momentText(moment)}: ${total} ${total === 1 ? "node" : "nodes"} of ${chains.length} ${chains.length === 1 ? "chain" : "chains"}.`);
+    this.askStatistics();
+    this.drawNow();
+  }
+
+  /** What could not be read is not shown as what was. */
+  losePast(failure) {
+    this.chains.clear();
+    this.forget();
+    at("live").hidden = at("gone").hidden = true;
+    at("live").removeAttribute("aria-busy");
+    say(`That moment could not be read. ${failure.message}`, true, () => this.askPast());
+  }
+
+  /** The lists, or what to do while there is nothing to list. */
+  showWhether(hasChains) {
+    at("live").hidden = !hasChains;
+    at("empty").hidden = hasChains || this.moment !== null;
+    at("gone").hidden = hasChains || this.moment === null;
+  }
+
   async pollChains() {
-    if (document.hidden && this.chains.size) return;
+    if (this.moment !== null || (document.hidden && this.chains.size)) return;
+    let chains;
     try {
-      const chains = await getJSON("/live/chains");
-      this.chains = new Map(chains.map((each) => [each.genesis_hash, each]));
+      chains = await getJSON("/live/chains");
     } catch (failure) {
-      say(`${failure.message} Trying again every ${POLL_MS / 1000} s.`, true);
+      if (this.moment === null) say(`${failure.message} Trying again every ${POLL_MS / 1000} s.`, true);
       return;
     }
+    if (this.moment !== null) return;
+    this.chains = new Map(chains.map((each) => [each.genesis_hash, each]));
     this.tellState();
-    at("empty").hidden = this.chains.size > 0;
-    at("live").hidden = this.chains.size === 0;
-    this.chooseChain(new URLSearchParams(location.hash.slice(1)).get("chain"));
+    this.showWhether(this.chains.size > 0);
+    this.chooseChain();
     this.drawSoon();
   }
 
@@ -117,23 +199,30 @@ class LivePage {
   tellState() {
     let text = null;
     if (!this.chains.size) text = "No node is connected.";
-    else if (this.events?.readyState === EventSource.OPEN) text = "Live.";
+    else if (this.stream.isOpen) text = "Live.";
+    if (text !== null && this.notice) text = `${this.notice} ${text}`;
     if (text !== null && at("status").textContent !== text) say(text);
   }
 
-  /** The chain that is asked for, as long as there is one; else the one shown, else the one with the most nodes. */
-  chooseChain(asked) {
-    const wanted = [asked, this.genesis].find((each) => this.chains.has(each)) ?? this.chains.keys().next().value ?? null;
-    if (wanted !== this.genesis) this.watch(wanted);
+  /** Of some chains the one that is asked for, else the one shown, else the first, which has the most nodes. */
+  pick(known) {
+    return [this.asked("chain"), this.genesis].find((each) => known.has(each)) ?? known.keys().next().value ?? null;
+  }
+
+  chooseChain() {
+    const wanted = this.pick(this.chains);
+    if (this.moment === null) {
+      if (wanted !== this.genesis || !this.isWatching) this.watch(wanted);
+    } else if (wanted !== this.genesis) this.askPast();
   }
 
   watch(genesis) {
-    this.events?.close();
     this.genesis = genesis;
-    this.events = null;
+    this.isWatching = genesis !== null;
     this.forget();
-    if (genesis !== null) this.connect();
-    this.pollStatistics();
+    if (genesis === null) this.stream.leave();
+    else this.stream.follow(genesis);
+    this.askStatistics();
   }
 
   forget() {
@@ -142,32 +231,16 @@ class LivePage {
     this.drawSoon();
   }
 
-  connect() {
-    const genesis = this.genesis, events = openEvents("/live/stream", { chain: genesis });
-    this.events = events;
-    const hear = (name, act) => events.addEventListener(name, (event) => {
-      if (this.events !== events) return;
-      act(JSON.parse(event.data));
-      this.drawSoon();
-    });
-    say("Connecting to the live stream…");
-    // A stream begins with all there is: what left while it was interrupted is not told.
-    events.addEventListener("open", () => { if (this.events === events) { this.nodes.clear(); this.tellState(); } });
-    events.addEventListener("error", () => { if (this.events === events) this.lose(events); });
-    hear("chain", (chain) => this.hearChain(chain));
-    hear("node", (node) => { this.nodes.set(node.id, node); this.dirty.add(node.id); });
-    hear("node_removed", ({ id }) => { this.nodes.delete(id); });
-    hear("block", (block) => this.hearBlock(block));
-    hear("finalized", ({ id, height, hash }) => this.change(id, { finalized: { height, hash } }));
-  }
-
-  lose(events) {
-    if (events.readyState !== EventSource.CLOSED) {
-      say("The live stream broke off; connecting again. What is shown may be old.", true);
-      return;
-    }
-    say(`The server refuses the live stream (too many readers?); trying again in ${RETRY_MS / 1000} s.`, true);
-    setTimeout(() => { if (this.events === events) this.connect(); }, RETRY_MS);
+  /** What each event of the stream does. */
+  hearing() {
+    const acts = {
+      chain: (chain) => this.hearChain(chain),
+      node: (node) => { this.nodes.set(node.id, node); this.dirty.add(node.id); },
+      node_removed: ({ id }) => { this.nodes.delete(id); },
+      block: (block) => this.hearBlock(block),
+      finalized: ({ id, height, hash }) => this.change(id, { finalized: { height, hash } }),
+    };
+    return Object.fromEntries(Object.entries(acts).map(([name, act]) => [name, (data) => { act(data); this.drawSoon(); }]));
   }
 
   hearChain(chain) {
@@ -188,14 +261,17 @@ class LivePage {
     this.dirty.add(id);
   }
 
-  async pollStatistics() {
-    if (this.view !== "statistics" || this.genesis === null || document.hidden) return;
-    const genesis = this.genesis;
+  async askStatistics() {
+    if (this.view !== "statistics" || !this.chains.has(this.genesis) || document.hidden) return;
+    const { genesis, moment } = this, isCurrent = () => genesis === this.genesis && moment === this.moment;
+    const parameters = { at: moment === null ? null : writeMoment(moment) };
     try {
-      const rankings = await getJSON(`/live/chains/${encodeURIComponent(genesis)}/stats`);
-      if (genesis === this.genesis) drawStatistics(at("view-statistics"), rankings);
+      const rankings = await getJSON(`/live/chains/${encodeURIComponent(genesis)}/stats`, parameters);
+      if (isCurrent()) drawStatistics(at("view-statistics"), rankings, moment);
     } catch (failure) {
-      if (genesis === this.genesis) at("view-statistics").replaceChildren(element("p", { class: "bad" }, failure.message));
+      if (!isCurrent()) return;
+      const again = element("button", { type: "button", onclick: () => this.askStatistics() }, "Try again");
+      at("view-statistics").replaceChildren(element("p", { class: "bad" }, `${failure.message} `, again));
     }
   }
 
@@ -215,7 +291,7 @@ class LivePage {
 
   draw() {
     this.drawnAt = performance.now();
-    const now = Date.now() - (this.behind ?? 0);
+    const now = this.moment ?? Date.now() - (this.behind ?? 0);
     const hasTicked = this.drawnAt - this.tickedAt >= 950;
     if (hasTicked) this.tickedAt = this.drawnAt;
     this.drawChains();
@@ -252,12 +328,6 @@ class LivePage {
 
 function hrefOf(node) {
   return `#${new URLSearchParams({ node: node.network_id })}`;
-}
-
-/** Where nodes connect to, as seen from here. */
-function intakeAddress() {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return `${scheme}://${location.host}${location.pathname.replace(/dashboard\/.*$/, "")}`;
 }
 
 new LivePage().start();

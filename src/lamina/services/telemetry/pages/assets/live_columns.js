@@ -1,6 +1,6 @@
 // The columns of the live list: what a node's value is for sorting, and how it reads.
 
-import { ago, bytes, count, rate, shortHash, span } from "./live_units.js";
+import { ago, bytes, count, rate, shortHash, span, uptime } from "./live_units.js";
 
 const last = (means) => (means && means.length ? means[means.length - 1] : null);
 const yesNo = (value) => (value === true ? "yes" : value === false ? "no" : null);
@@ -14,7 +14,7 @@ function column(key, label, value, { text = String, isNumber = false, isShown = 
 const words = (key, label, value, isShown = false) => column(key, label, value, { isShown });
 const hash = (key, label, value) => column(key, label, value, { text: shortHash, whole: value });
 const number = (key, label, value, text, isShown = false) => column(key, label, value, { text, isNumber: true, isShown });
-const ticking = (key, label, value, isShown) => column(key, label, value, { text: ago, isNumber: true, isShown, isTicking: true });
+const ticking = (key, label, value, text, isShown) => column(key, label, value, { text, isNumber: true, isShown, isTicking: true });
 
 /** All of them, in the order shown. `value(node)` is null where a node has none; `text(value, now)` is for people. */
 export const COLUMNS = [
@@ -35,8 +35,8 @@ export const COLUMNS = [
   hash("finalized_hash", "Finalized hash", (node) => (node.finalized?.height ? node.finalized.hash : null)),
   number("block_time", "Block time", (node) => (hasBlock(node) ? node.best.block_time : null), span, true),
   number("propagation", "Propagation", (node) => node.best?.propagation_time ?? null, span, true),
-  ticking("age", "Last block", (node) => (hasBlock(node) ? node.best.timestamp : null), true),
-  ticking("uptime", "Uptime", (node) => node.startup_time, false),
+  ticking("age", "Last block", (node) => (hasBlock(node) ? node.best.timestamp : null), ago, true),
+  ticking("uptime", "Uptime", (node) => node.startup_time, uptime, false),
   words("cpu", "CPU", (node) => own(node, "cpu")),
   number("cores", "Cores", (node) => own(node, "core_count"), count),
   number("memory", "Memory", (node) => own(node, "memory"), bytes),

@@ -1,7 +1,8 @@
 // One node's history out of the store: its connection, what it sent, its latest messages, a field over time.
 
 import { LineChart } from "./chart.js";
-import { element, getJSON, milliseconds, utcText } from "./page.js";
+import { element, getJSON, scrolling } from "./page.js";
+import { milliseconds, momentText, numberOf, textOf, utcText } from "./said.js";
 import { percent, shareBar } from "./live_share.js";
 import { count } from "./live_units.js";
 
@@ -22,6 +23,7 @@ export class History {
   constructor(dialog, left) {
     this.dialog = dialog;
     this.networkId = null;
+    this.moment = null;
     this.title = element("h2", { id: "history-title", tabindex: "-1" });
     const again = element("button", { type: "button" }, "Refresh");
     const close = element("button", { type: "button" }, "Close");
@@ -34,7 +36,7 @@ export class History {
     this.field = element("select", {}, ...FIELDS.map(([key, label]) => element("option", { value: key }, label)));
     this.span = element("select", {}, ...SPANS.map(([key, label]) => element("option", { value: key, selected: key === "3600" }, label)));
     this.chartPlace = element("div");
-    this.point = element("p", { class: "faint" });
+    this.noPoints = element("p", { class: "empty" });
     again.addEventListener("click", () => this.load());
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => { this.networkId = null; left(); });
@@ -47,9 +49,9 @@ export class History {
       element("div", { class: "title" }, this.title, element("div", { class: "tabs" }, again, close)), this.line, this.facts,
       element("h3", {}, "Over time"),
       element("div", { class: "bar" }, element("label", {}, "Field", this.field), element("label", {}, "Span", this.span)),
-      this.chartPlace, this.point,
+      this.chartPlace, this.noPoints,
       element("h3", {}, "Messages stored"),
-      element("div", { class: "scroll" }, element("table", {},
+      scrolling("Messages stored", element("table", {},
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Type"),
         element("th", { scope: "col", class: "number" }, "Messages"), element("th", { scope: "colgroup", colspan: 2 }, "Share"))), this.counts)),
       element("h3", {}, "Latest messages"),
@@ -58,11 +60,12 @@ export class History {
     );
   }
 
-  /** Show a node, whose name may be unknown as yet; null closes. */
-  open(networkId, name) {
-    if (networkId === this.networkId) return;
+  /** Show a node, whose name may be unknown as yet, up to a moment of the past, null being the present; no node closes. */
+  open(networkId, name, moment) {
+    if (networkId === this.networkId && (networkId === null || moment === this.moment)) return;
     if (networkId === null) { this.dialog.close(); return; }
     this.networkId = networkId;
+    this.moment = moment;
     this.setTitle(name);
     for (const place of [this.facts, this.counts, this.messages, this.chartPlace]) place.replaceChildren();
     this.type.replaceChildren(element("option", { value: "" }, "all"));
@@ -79,7 +82,9 @@ export class History {
     this.say("Loading…");
     const parts = [this.loadConnection(), this.loadCounts(), this.loadMessages(), this.loadSeries()];
     const failed = (await Promise.all(parts)).some((isDone) => isDone === false);
-    if (!failed && this.dialog.open) this.say(`As of ${new Date().toLocaleTimeString()}.`);
+    if (failed || !this.dialog.open) return;
+    if (this.moment === null) this.say(`As of ${momentText(Date.now())}.`);
+    else this.say(`Values and messages up to ${momentText(this.moment)}, the moment shown. What the store holds of the node is as of now.`);
   }
 
   say(text, isBad = false) {
@@ -101,6 +106,11 @@ export class History {
     }
   }
 
+  /** The end of what is asked for: messages of the very moment belong to it, and ends are exclusive. */
+  until() {
+    return this.moment === null ? null : utcText(this.moment + 1);
+  }
+
   loadConnection() {
     return this.ask("connectionTurn", "/nodes", {}, (nodes) => {
       const found = nodes.find((each) => each.peer_id === this.networkId);
@@ -110,10 +120,10 @@ export class History {
       }
       this.setTitle(found.name);
       this.facts.replaceChildren(
-        fact("Network id", this.networkId), fact("Address", found.ip_addr), fact("Connected", moment(milliseconds(found.created_at))),
+        fact("Network id", this.networkId), fact("Address", found.ip_addr), fact("Connected", momentText(milliseconds(found.created_at))),
         fact("Chain", found.chain), fact("Implementation", found.implementation), fact("Version", found.version),
         fact("Authority", found.authority === null ? null : found.authority ? "yes" : "no"),
-        fact("Started", found.startup_time === null ? null : moment(found.startup_time)), fact("Kept for audit", found.audit ? "yes" : "no"),
+        fact("Started", found.startup_time === null ? null : momentText(found.startup_time)), fact("Kept for audit", found.audit ? "yes" : "no"),
       );
     });
   }
@@ -122,33 +132,33 @@ export class History {
     return this.ask("countsTurn", "/nodes/log_stats", { peer_id: this.networkId }, (stats) => {
       const whole = stats.reduce((sum, each) => sum + each.qty, 0);
       this.counts.replaceChildren(...stats.map(({ log_type: type, qty }) => element("tr", {},
-        element("td", {}, type), element("td", { class: "number" }, count(qty)),
+        element("td", {}, textOf(type)), element("td", { class: "number" }, count(qty)),
         element("td", { class: "number" }, percent(qty, whole)), element("td", {}, shareBar(qty, whole)))));
       if (!stats.length) this.counts.append(element("tr", {}, element("td", { colspan: 4, class: "faint" }, "None stored.")));
       const chosen = this.type.value;
       // Messages without a type are counted as "unknown", which is no type that could be asked for.
       const types = stats.map((each) => each.log_type).filter((type) => type && type !== "unknown");
-      this.type.replaceChildren(element("option", { value: "" }, "all"), ...types.map((type) => element("option", { value: type, selected: type === chosen }, type)));
+      this.type.replaceChildren(element("option", { value: "" }, "all"), ...types.map((type) => element("option", { value: type, selected: type === chosen }, textOf(type))));
     });
   }
 
   loadMessages() {
     const limit = Math.min(LIMIT_MAX, Math.max(1, Number.parseInt(this.limit.value, 10) || 20));
     this.limit.value = limit;
-    return this.ask("messagesTurn", "/nodes/logs", { peer_id: this.networkId, msg: this.type.value, limit }, (messages) => {
+    return this.ask("messagesTurn", "/nodes/logs", { peer_id: this.networkId, msg: this.type.value, limit, end_time: this.until() }, (messages) => {
       this.messages.replaceChildren(...messages.map(message));
-      if (!messages.length) this.messages.append(element("li", { class: "faint" }, "None stored."));
+      if (!messages.length) this.messages.append(element("li", { class: "faint" }, this.moment === null ? "None stored." : "None stored up to then."));
     });
   }
 
   loadSeries() {
     const [field, label, unit] = FIELDS.find(([key]) => key === this.field.value);
     const seconds = Number(this.span.value), step = Math.max(1, Math.ceil(seconds / POINTS));
-    const parameters = { field, msg: "system.interval", step, start_time: utcText(Date.now() - seconds * 1000) };
+    const parameters = { field, msg: "system.interval", step, start_time: utcText((this.moment ?? Date.now()) - seconds * 1000), end_time: this.until() };
     return this.ask("seriesTurn", `/nodes/${encodeURIComponent(this.networkId)}/series`, parameters, (points) => {
-      this.point.textContent = points.length ? "" : "The node sent no such value in this time.";
-      const chart = new LineChart(`${label}, mean of ${step} s`, { unit, pick: ({ x, y }) => { this.point.textContent = `${moment(x)}: ${count(y)} ${unit}`; } });
-      chart.add(label, points.map(([at, value]) => ({ x: milliseconds(at), y: value })));
+      this.noPoints.textContent = points.length ? "" : "The node sent no such value in this time: choose a longer span or another field.";
+      const chart = new LineChart(`${label}, mean of ${step} s`, { unit });
+      chart.add(label, points.map(([at, value]) => ({ x: milliseconds(at), y: numberOf(value) })));
       this.chartPlace.replaceChildren(...(points.length ? [chart.figure] : []));
     });
   }
@@ -158,14 +168,9 @@ function fact(name, value) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, value === null || value === undefined || value === "" ? "–" : String(value)));
 }
 
-function moment(ms) {
-  const found = new Date(ms);
-  return Number.isNaN(found.getTime()) ? String(ms) : `${found.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
 /** A message, whose document is written out when it is opened: some are 100 kB. */
 function message({ created_at: at, msg, logs }) {
-  const made = element("details", {}, element("summary", {}, `${at.replace("T", " ").slice(0, 23)}  ${msg ?? "unknown"}`));
+  const made = element("details", {}, element("summary", {}, `${at.replace("T", " ").slice(0, 23)}  ${textOf(msg, "unknown")}`));
   made.addEventListener("toggle", () => {
     if (made.open && made.children.length === 1) made.append(element("pre", {}, JSON.stringify(logs, null, 2)));
   });

@@ -1,6 +1,7 @@
 // What the nodes of a chain run on and how fast that is: a table for each ranking.
 
-import { element } from "./page.js";
+import { element, scrolling } from "./page.js";
+import { momentText } from "./said.js";
 import { count } from "./live_units.js";
 import { percent, shareBar } from "./live_share.js";
 
@@ -25,9 +26,10 @@ const RANKINGS = [
   ["disk_random_write_score", "Disk speed, random writes", score],
 ];
 
-/** Show the rankings in place of what was shown. */
-export function drawStatistics(place, rankings) {
-  const note = element("p", { class: "faint" }, "Taken anew every few seconds. Speeds are shares of the reference machine's.");
+/** Show the rankings, of the present or of a moment, in place of what was shown. */
+export function drawStatistics(place, rankings, moment) {
+  const taken = moment === null ? "Taken anew every few seconds." : `As of ${momentText(moment)}.`;
+  const note = element("p", { class: "faint" }, `${taken} Speeds are shares of the reference machine's.`);
   const tables = RANKINGS.filter(([name]) => rankings[name]).map(([name, title, label]) => ranking(title, rankings[name], label));
   place.replaceChildren(note, element("div", { class: "rankings" }, ...tables));
 }
@@ -43,5 +45,5 @@ function ranking(title, { list, other, unknown }, label) {
     element("td", { class: kind }, text || "–"), element("td", { class: "number" }, count(qty)),
     element("td", { class: "number" }, percent(qty, whole)), element("td", {}, shareBar(qty, whole))));
   return element("section", {}, element("h2", {}, title),
-    element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
+    scrolling(title, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
 }

@@ -1,6 +1,8 @@
 // Numbers with their units, in few characters.
 
 const plain = new Intl.NumberFormat("en");
+/** Clocks of nodes may be ahead of the server's by so much. */
+const AHEAD_MS = 3600e3;
 const SIZES = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /** A whole number with its thousands apart. */
@@ -31,6 +33,11 @@ export function span(ms) {
 export function ago(then, now) {
   const seconds = Math.max(0, Math.floor((now - then) / 1000));
   return seconds < 60 ? `${seconds} s` : long(seconds);
+}
+
+/** How long a node runs that says when it was started; nothing where that was not yet. */
+export function uptime(started, now) {
+  return started <= now + AHEAD_MS ? ago(started, now) : "";
 }
 
 /** The begin and end of a hash or address. */
