@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,13 @@ class Unit:
         self.url = f"http://127.0.0.1:{9000 + platform.offset}"
         self.gateway_url = f"http://127.0.0.1:{1984 + platform.offset}"
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+
+    def wait_height(self) -> None:
+        """Until a gateway has told the network's height; before that nothing is scheduled."""
+        deadline = time.monotonic() + 20
+        while self.http.get("/timestamp").status_code != 200:
+            assert time.monotonic() < deadline, self.platform.log_tail()
+            time.sleep(0.05)
 
     def post(self, item: bytes, **params: str) -> httpx.Response:
         return self.http.post("/", content=item, params=params)
@@ -74,6 +82,8 @@ def scheduler_running(
         unit = Unit(platform)
         try:
             platform.start()
+            if "gateway" in services:
+                unit.wait_height()
             yield unit
             assert platform.stop() == 0, platform.log_tail()
         finally:

@@ -75,14 +75,18 @@ class Uploader:
             return nested[::-1]
         if waiting.bundle is not None:
             return [waiting.bundle]
-        signed = await self._signer.sign(_outer(waiting, nested), later=True)
-        made = signed.to_bytes()
+        made = await sign_bundle(waiting, self._signer)
         await outbox.keep_bundle(self._database, waiting.row_id, made)
         return [made]
 
 
+async def sign_bundle(waiting: Waiting, signer: Signer) -> bytes:
+    """The item around an assignment and what it assigns, signed; clients' signatures come first."""
+    nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
+    return (await signer.sign(_outer(waiting, nested), later=True)).to_bytes()
+
+
 def _outer(waiting: Waiting, nested: Sequence[bytes]) -> Draft:
-    """The item around a bundle, not signed yet."""
     tags = list(bundle.BUNDLE_TAGS)
     if waiting.assignment is None:
         tags += [
