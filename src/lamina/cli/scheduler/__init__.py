@@ -31,6 +31,8 @@ def _scheduler(context: typer.Context) -> None:
 group.command("su")(running.su)
 group.command("router")(running.router)
 group.command("serve")(running.serve)
-group.command("reupload")(reupload)
-group.command("reupload_bundles", hidden=True)(reupload)
+# An id may begin with a hyphen, and is then no option.
+_IDS = {"ignore_unknown_options": True}
+group.command("reupload", context_settings=_IDS)(reupload)
+group.command("reupload_bundles", hidden=True, context_settings=_IDS)(reupload)
 group.command("location")(location)

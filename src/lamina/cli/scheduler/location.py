@@ -45,12 +45,12 @@ async def _publish(settings: "Settings", url: str, time_to_live_ms: int) -> "Sig
     from lamina.services.scheduler.commands.location import publish
     from lamina.services.scheduler.peers.client import Client
     from lamina.services.scheduler.peers.gateway import Gateway
-    from lamina.services.scheduler.sequencer.wallet import load_wallet
+    from lamina.services.scheduler.sequencer.wallet import read_wallet
     from lamina.services.scheduler.settings import SchedulerSettings
 
     scheduler = settings.get(SchedulerSettings)
     client = Client(scheduler)
     try:
-        return await publish(load_wallet(settings), Gateway(scheduler, client), url, time_to_live_ms)
+        return await publish(read_wallet(settings), Gateway(scheduler, client), url, time_to_live_ms)
     finally:
         await client.close()

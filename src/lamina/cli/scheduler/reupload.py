@@ -72,7 +72,7 @@ def _reupload(settings: "Settings", ids: "Sequence[bytes]", since_ms: int, delay
     from lamina.services.scheduler.peers.client import Client
     from lamina.services.scheduler.peers.gateway import Gateway
     from lamina.services.scheduler.sequencer.signer import Signer
-    from lamina.services.scheduler.sequencer.wallet import load_wallet
+    from lamina.services.scheduler.sequencer.wallet import read_wallet
     from lamina.services.scheduler.settings import SchedulerSettings
     from lamina.services.scheduler.store import schema
 
@@ -82,7 +82,7 @@ def _reupload(settings: "Settings", ids: "Sequence[bytes]", since_ms: int, delay
                 "There is no scheduler in this database", hint="It is made by: lamina scheduler serve"
             )
         scheduler, total = settings.get(SchedulerSettings), Reuploaded()
-        client, signer = Client(scheduler), Signer(load_wallet(settings), 1)
+        client, signer = Client(scheduler), Signer(read_wallet(settings), 1)
         try:
             command = Reupload(place.database, Gateway(scheduler, client), signer, delay_s)
             for process_id in ids:

@@ -76,7 +76,7 @@ class GetMessage:
         await send({"type": "http.response.start", "status": 200, "headers": [JSON_TYPE]})
         separator = b"," if first else b""
         pages = messages.pages(database, window, limit=left, page_rows=self._settings.page_rows)
-        while page := await _next_page(pages):
+        async for page in _measured(pages):
             edges = b",".join(render.edge(row, by_nonce=by_nonce, show_anchor=show_anchor) for row in page)
             body = opening + separator + edges
             await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -152,10 +152,15 @@ async def _find_process(database: Database, process_id: bytes) -> Record | None:
         return await processes.find(database, process_id)
 
 
-async def _next_page(pages: AsyncIterator[Sequence[Record]]) -> Sequence[Record]:
-    """The next rows of a list; none at its end."""
-    with measured("read_message_data"):
-        return await anext(pages, ())
+async def _measured(pages: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
+    """The same pages; how long each took to read is observed."""
+    while True:
+        with measured("read_message_data"):
+            try:
+                page = await anext(pages)
+            except StopAsyncIteration:
+                return
+        yield page
 
 
 def _is_answer(row: Record, any_id: bytes) -> bool:
