@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,13 @@ class Unit:
         self.url = f"http://127.0.0.1:{9000 + platform.offset}"
         self.gateway_url = f"http://127.0.0.1:{1984 + platform.offset}"
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+
+    def wait_height(self) -> None:
+        """Until a gateway has told the network's height; before that nothing is scheduled."""
+        deadline = time.monotonic() + 20
+        while self.http.get("/timestamp").status_code != 200:
+            assert time.monotonic() < deadline, self.platform.log_tail()
+            time.sleep(0.05)
 
     def post(self, item: bytes, **params: str) -> httpx.Response:
         return self.http.post("/", content=item, params=params)
@@ -70,11 +78,14 @@ def scheduler_running(
     with open_directory() as directory:
         chosen = ("--services", ",".join(services))
         platform = RunningPlatform(directory / "data", environment=environment, args=chosen)
-        environment.setdefault("LAMINA_SCHEDULER__GATEWAY_URL", f"http://127.0.0.1:{1984 + platform.offset}")
+        own_gateway = f"http://127.0.0.1:{1984 + platform.offset}"
+        environment.setdefault("LAMINA_SCHEDULER__GATEWAY_URL", own_gateway)
         platform.dsn = dsn or platform.dsn
         unit = Unit(platform)
         try:
             platform.start()
+            if "gateway" in services:
+                unit.wait_height()
             yield unit
             assert platform.stop() == 0, platform.log_tail()
         finally:

@@ -16,6 +16,7 @@ from lamina.app import registry
 from lamina.app.admin import admin_app, admin_token
 from lamina.app.database import PlatformDatabase
 from lamina.app.reporting import Reporting, receiver_url
+from lamina.app.stand_in import with_stand_in
 from lamina.app.state import Address, PlatformState
 from lamina.kernel.clock import SystemClock
 from lamina.kernel.contracts import Listener, ProcessSpec, ServicePlan
@@ -54,7 +55,7 @@ class Platform:
         """
         if not service_names:
             raise ConfigurationError("No service is chosen.", hint="Run: lamina up --services ledger")
-        self._settings = settings
+        self._settings = settings = with_stand_in(settings, service_names)
         self._services = [registry.load(name) for name in service_names]
         self._clock = SystemClock()
         self._platform = settings.get(PlatformSettings)

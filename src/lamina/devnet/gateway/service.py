@@ -11,6 +11,7 @@ import orjson
 
 from lamina.devnet.gateway.ledger import Known, PretendedNetwork
 from lamina.devnet.gateway.settings import GatewaySettings, address
+from lamina.formats import base64url
 from lamina.formats.ans104 import bundle
 from lamina.formats.ans104.errors import MalformedBundle, MalformedItem
 from lamina.formats.ans104.item import DataItem, parse
@@ -205,9 +206,11 @@ def _data_reply(known: Known) -> Reply:
 def _node(item: DataItem) -> dict[str, Any]:
     return {
         "id": item.id,
-        "owner": {"address": item.owner_address},
+        "signature": base64url.encode(item.signature),
+        "anchor": base64url.encode(item.anchor),
+        "owner": {"address": item.owner_address, "key": base64url.encode(item.owner)},
         "tags": [{"name": tag.name, "value": tag.value} for tag in item.tags],
-        "recipient": "",
+        "recipient": base64url.encode(item.target),
     }
 
 

@@ -113,7 +113,7 @@ def ignored_variables(wanted: Iterable[Original], environ: Mapping[str, str]) ->
 
 
 def _ignored(name: str, claimed: list[Original]) -> str:
-    commands = ", ".join(f"lamina {each.owner}" for each in claimed)
+    commands = ", ".join(dict.fromkeys(f"lamina {each.owner}" for each in claimed))
     variables = " or ".join(each.setting.variable for each in claimed)
     return f"{name} is ignored, it counts for {commands} only: set {variables}"
 

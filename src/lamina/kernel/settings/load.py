@@ -67,6 +67,15 @@ class Settings:
         """Where a value comes from."""
         return self._origins.get(f"{section}.{field}", Origin("default", "built in"))
 
+    def changed(self, section: type[Section], values: Mapping[str, object], origin: Origin) -> "Settings":
+        """The same with some values of one section replaced; they must be of the right types."""
+        sections = [
+            each.model_copy(update=dict(values)) if each.section == section.section else each
+            for each in self.sections
+        ]
+        origins = {f"{section.section}.{name}": origin for name in values}
+        return Settings(sections, {**self._origins, **origins}, self.notices)
+
     def dump(self) -> dict[str, Any]:
         """Everything, secrets included, as JSON types: for a pipe to a child process, never for a log."""
         return {

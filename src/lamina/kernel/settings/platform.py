@@ -76,6 +76,10 @@ class PostgresSettings(Section):
     read_dsn: CheckedDsn | None = setting(
         None, secret=True, doc="Replicas for reads that may lag a little; the main database when not set."
     )
+    read_only: bool = setting(
+        False,
+        doc="Nothing is written, so that dsn may name a standby; for services that are read only themselves.",
+    )
     run_as: str | None = setting(
         None, doc="Account that the embedded server runs under when Lamina is started as root."
     )

@@ -74,7 +74,7 @@ class PoolOptions:
     """How one process connects: sizes in connections, times in seconds.
 
     A lazy pool opens although nothing answers at the DSN yet. One that plans each query anew keeps no
-    plan for any parameters.
+    plan for any parameters. One that is read only is well on a standby.
     """
 
     dsn: str
@@ -85,6 +85,7 @@ class PoolOptions:
     application: str = "lamina"
     is_lazy: bool = False
     plans_each_query: bool = False
+    is_read_only: bool = False
 
     @classmethod
     def of(
@@ -102,6 +103,7 @@ class PoolOptions:
             connections_max=settings.pool_connections_max,
             is_lazy=is_lazy,
             plans_each_query=plans_each_query,
+            is_read_only=settings.read_only,
             connect_timeout_s=settings.connect_timeout_s,
             acquire_timeout_s=settings.acquire_timeout_s,
             statement_timeout_s=settings.statement_timeout_s,
@@ -110,13 +112,18 @@ class PoolOptions:
 
 
 class Database:
-    """A pool of connections and the transactions made on it."""
+    """A pool of connections and the transactions made on it.
+
+    Attributes:
+        commits: how many were sent, whatever became of them.
+    """
 
     def __init__(self, pool: asyncpg.Pool, hosts: Hosts, options: PoolOptions) -> None:
         self._pool = pool
         self._hosts = hosts
         self._options = options
         self._quorum_lost: str | None = None
+        self.commits = 0
 
     @classmethod
     async def connect(cls, options: PoolOptions) -> "Database":
@@ -174,7 +181,7 @@ class Database:
         """Ask the server how it is; one that no longer takes writes is left."""
         row = await connection.fetchrow(quorum.LOOK)
         assert row is not None, "a SELECT without FROM has one row"
-        if row["is_read_only"]:
+        if row["is_read_only"] and not self._options.is_read_only:
             raise asyncpg.ReadOnlySQLTransactionError("this server no longer takes writes")
         return row
 
@@ -411,6 +418,7 @@ class Database:
         except _REFUSED as failure:
             raise RowsRefused(str(failure)) from failure
         finally:
+            self.commits += 1
             with contextlib.suppress(asyncpg.InterfaceError):
                 connection.remove_log_listener(noticed)
         if cancelled:

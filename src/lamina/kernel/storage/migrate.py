@@ -13,7 +13,7 @@ from importlib import resources
 import asyncpg
 
 from lamina.kernel.errors import LaminaError
-from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.storage.database import Connection, Database, Record
 
 _FILE = re.compile(r"(?P<number>\d{4})_(?:pre|post)_\w+\.sql")
 
@@ -128,15 +128,19 @@ async def pending(database: Database, migrations: Iterable[Migration]) -> list[M
 async def migrate(database: Database, migrations: Sequence[Migration]) -> list[Migration]:
     """Run every pending migration in one transaction under the migration lock; several processes may call it.
 
+    Nothing is written where none is pending, so that a standby will do.
+
     Raises:
         SchemaNewer: the database knows a migration this build does not.
         MigrationEdited: a recorded migration differs from this build's text.
     """
     await _bootstrap(database)
+    if not _unapplied(await _history_of(database, migrations), migrations):
+        return []
 
     async def work(cx: Connection) -> list[Migration]:
         await cx.execute("SELECT id FROM lamina.migration_lock WHERE id = 1 FOR UPDATE")
-        todo = await _unapplied(cx, migrations)
+        todo = _unapplied(await _history_of(cx, migrations), migrations)
         for migration in todo:
             await cx.execute(migration.sql)
             await cx.execute(
@@ -172,12 +176,16 @@ async def _is_bootstrapped(database: Database) -> bool:
     )
 
 
-async def _unapplied(cx: Connection, migrations: Sequence[Migration]) -> list[Migration]:
-    known = {(migration.service, migration.number): migration for migration in migrations}
+async def _history_of(source: Database | Connection, migrations: Sequence[Migration]) -> Sequence[Record]:
     services = {migration.service for migration in migrations}
-    rows = await cx.fetch(
-        "SELECT service, number, digest FROM lamina.migrations WHERE service = ANY($1)", services
-    )
+    query = "SELECT service, number, digest FROM lamina.migrations WHERE service = ANY($1)"
+    if isinstance(source, Database):
+        return await source.fetch("lamina.read_migrations", query, services)
+    return await source.fetch(query, services)
+
+
+def _unapplied(rows: Sequence[Record], migrations: Sequence[Migration]) -> list[Migration]:
+    known = {(migration.service, migration.number): migration for migration in migrations}
     for row in rows:
         migration = known.get((row["service"], row["number"]))
         if migration is None:

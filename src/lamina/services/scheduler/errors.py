@@ -81,6 +81,50 @@ class ReadOnly(LaminaError):
         super().__init__("This SU is read only")
 
 
+class WarmingUp(LaminaError):
+    """The unit has just started and was told to wait before it takes writes."""
+
+    code = "scheduler_warming_up"
+    http_status = 503
+
+    def __init__(self) -> None:
+        """Use the original's words."""
+        super().__init__("Server is warming up. Please try again later.")
+
+
+class AccessDenied(LaminaError):
+    """The client's address is not on the list of those that may post."""
+
+    code = "scheduler_access_denied"
+    http_status = 403
+
+    def __init__(self, *, is_named: bool = True) -> None:
+        """Use the original's words, and its status for requests that do not say whose they are.
+
+        Args:
+            is_named: whether there was an `X-Real-IP` header.
+        """
+        super().__init__("Access denied")
+        self.status = 403 if is_named else 400
+
+
+class ProcessNotAllowed(LaminaError):
+    """The list of processes gives this process to another unit."""
+
+    code = "scheduler_process_not_allowed"
+    http_status = 403
+
+    def __init__(self, process_id: str = "", *, http_status: int = 403) -> None:
+        """Use the original's words.
+
+        Args:
+            process_id: which one.
+            http_status: 403 for reads, 400 for writes.
+        """
+        super().__init__(f"Process {process_id} is not allowed on this SU")
+        self.status = http_status
+
+
 class ClockBehind(LaminaError):
     """This machine's clock is far behind what was written before."""
 

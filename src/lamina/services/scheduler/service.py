@@ -9,7 +9,8 @@ A router's: `api.route`, `api.route_post` -> `store.placements`, `sequencer.plac
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lamina.kernel.contracts import (
     Advanced,
@@ -25,21 +26,33 @@ from lamina.kernel.contracts import (
 )
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
-from lamina.kernel.storage.database import Database
+from lamina.kernel.settings.platform import HttpSettings, PostgresSettings
+from lamina.kernel.storage.database import Database, PoolOptions
+from lamina.kernel.storage.replica import Replica
+from lamina.kernel.web.peer import TrustedProxies
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
+from lamina.services.scheduler.api.admission import Admission
 from lamina.services.scheduler.api.failure import render_error
+from lamina.services.scheduler.api.metrics import GetMetrics
 from lamina.services.scheduler.api.reads import GetLatest, GetMessage, GetProcess, GetRoot, GetTimestamp
 from lamina.services.scheduler.api.route import RouteByPath, RouteByQuery, RouteMessage, Routes
 from lamina.services.scheduler.api.route_post import RoutePost
-from lamina.services.scheduler.api.submit import Submit, Unit
+from lamina.services.scheduler.api.submit import Submit
+from lamina.services.scheduler.api.tenancy import Tenancy
+from lamina.services.scheduler.api.unit import Unit
 from lamina.services.scheduler.api.units import GetUnits
+from lamina.services.scheduler.peers.client import Client
+from lamina.services.scheduler.peers.followed import Followed
 from lamina.services.scheduler.peers.gateway import Gateway
 from lamina.services.scheduler.peers.network import Network
+from lamina.services.scheduler.peers.placement import Placement
 from lamina.services.scheduler.peers.scheduler_list import SchedulerList
 from lamina.services.scheduler.peers.unit_client import UnitClient
 from lamina.services.scheduler.peers.unit_health import UnitHealth
+from lamina.services.scheduler.rules.whitelist import ProcessWhitelist, read_addresses, read_processes
 from lamina.services.scheduler.sequencer.placer import Placer
+from lamina.services.scheduler.sequencer.rehash import Rehash
 from lamina.services.scheduler.sequencer.sequencer import Sequencer
 from lamina.services.scheduler.sequencer.signer import Signer
 from lamina.services.scheduler.sequencer.uploader import Uploader
@@ -93,19 +106,28 @@ async def _build_unit(kernel: Kernel) -> Part:
     settings = kernel.settings.get(SchedulerSettings)
     signer = Signer(load_wallet(kernel.settings), settings.signers or os.cpu_count() or 1)
     kernel.resources.callback(signer.close)
-    gateway = Gateway(settings)
-    kernel.resources.push_async_callback(gateway.close)
-    network = Network(kernel.database, gateway, settings.gateway_interval_s)
+    client = Client(settings)
+    kernel.resources.push_async_callback(client.close)
+    gateway = Gateway(settings, client)
+    network = Network(kernel.database, gateway, settings)
     sequencer = Sequencer(kernel.database, signer, settings, network.height, kernel.clock)
-    uploader = Uploader(kernel.database, signer, gateway, settings)
-    unit = Unit(kernel.database, settings, sequencer, signer, gateway, network)
+    lists = await _lists(settings, client)
+    proxies = TrustedProxies(kernel.settings.get(HttpSettings).trusted_proxies)
+    unit = Unit(
+        kernel.database,
+        settings,
+        sequencer,
+        signer,
+        gateway,
+        network,
+        Admission(settings, lists.addresses, proxies),
+        Tenancy(lists.processes),
+        Placement(settings, client),
+    )
+    replica = await _replica(kernel)
     return Part(
-        endpoints=(Endpoint(HTTP, _unit_paths(unit), render_error),),
-        tasks=(
-            Task("scheduler.commit", sequencer.run),
-            Task("scheduler.network", network.run),
-            Task("scheduler.upload", uploader.run),
-        ),
+        endpoints=(Endpoint(HTTP, _unit_paths(unit, replica), render_error),),
+        tasks=(*_tasks(kernel, unit), *lists.tasks()),
         checks=(Check("database", kernel.database.check),),
     )
 
@@ -130,6 +152,65 @@ async def _build_router(kernel: Kernel) -> Part:
     )
 
 
+def _tasks(kernel: Kernel, unit: Unit) -> Sequence[Task]:
+    settings = unit.settings
+    tasks = [Task("scheduler.network", unit.network.run)]
+    if settings.read_only:
+        return tasks
+    uploader = Uploader(kernel.database, unit.signer, unit.gateway, settings)
+    tasks += [Task("scheduler.commit", unit.sequencer.run), Task("scheduler.upload", uploader.run)]
+    if settings.deep_hash_checks:
+        tasks.append(Task("scheduler.rehash", Rehash(kernel.database, settings).run))
+    return tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The lists that the operator keeps elsewhere; None where there is none."""
+
+    addresses: Followed[frozenset[str]] | None
+    processes: Followed[ProcessWhitelist] | None
+
+    def tasks(self) -> Sequence[Task]:
+        named = (("scheduler.addresses", self.addresses), ("scheduler.processes", self.processes))
+        return [Task(name, followed.run) for name, followed in named if followed is not None]
+
+
+async def _lists(settings: SchedulerSettings, client: Client) -> _Lists:
+    """The lists as they are now, so that the first request is not refused for want of a copy."""
+    addresses = processes = None
+    if settings.ip_whitelist_url:
+        addresses = Followed(
+            client, settings.ip_whitelist_url, settings.ip_whitelist_interval_s, read_addresses
+        )
+        await addresses.look()
+    if settings.process_whitelist_url:
+        processes = Followed(
+            client,
+            settings.process_whitelist_url,
+            settings.process_whitelist_interval_s,
+            lambda document: read_processes(document, settings.own_url),
+        )
+        await processes.look()
+    return _Lists(addresses, processes)
+
+
+async def _replica(kernel: Kernel) -> Replica:
+    """Where is read: at the standby, where one is configured."""
+    postgres = kernel.settings.get(PostgresSettings)
+    if postgres.read_dsn is None:
+        return Replica(kernel.database)
+    options = replace(
+        PoolOptions.of(
+            postgres, postgres.read_dsn.get_secret_value(), application="lamina scheduler reads", is_lazy=True
+        ),
+        connections_max=kernel.settings.get(SchedulerSettings).read_connections_max,
+    )
+    standby = await Database.connect(options)
+    kernel.resources.push_async_callback(standby.close)
+    return Replica(kernel.database, standby)
+
+
 async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     """Nothing that operators ask beyond the public API."""
     del kernel
@@ -146,15 +227,15 @@ async def verify(database: Database, advanced: Advanced) -> Verdict:
     return await Verifier(database, advanced).run()
 
 
-def _unit_paths(unit: Unit) -> Router:
+def _unit_paths(unit: Unit, replica: Replica) -> Router:
     router = Router(not_found=_NOT_FOUND, method_not_allowed=_NOT_FOUND)
     router.add("/", {"GET": GetRoot(unit.signer.wallet.address), "POST": Submit(unit)})
     router.add("/timestamp", {"GET": GetTimestamp(unit.network)})
     router.add("/health", {"GET": _HEALTH})
-    router.add("/metrics", {"GET": _NO_METRICS})
-    router.add("/processes/{id}", {"GET": GetProcess(unit.database)})
-    router.add("/{id}", {"GET": GetMessage(unit.database, unit.settings)})
-    router.add("/{id}/latest", {"GET": GetLatest(unit.database)})
+    router.add("/metrics", {"GET": GetMetrics() if unit.settings.metrics else _NO_METRICS})
+    router.add("/processes/{id}", {"GET": GetProcess(replica, unit.tenancy)})
+    router.add("/{id}", {"GET": GetMessage(replica, unit.settings, unit.tenancy)})
+    router.add("/{id}/latest", {"GET": GetLatest(unit.database, unit.tenancy)})
     return router
 
 

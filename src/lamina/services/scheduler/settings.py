@@ -7,15 +7,47 @@ import pydantic
 
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import shifted
-from lamina.kernel.settings.schema import Count, Port, Seconds, Section, setting
+from lamina.kernel.settings.schema import Count, Elsewhere, Port, Seconds, Section, setting
+from lamina.services.scheduler.environment import exact_truth
 
 Amount = Annotated[int, pydantic.Field(ge=0)]
+Duration = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+
+
+def _checked_url(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError("should be a URL such as https://example.org/list.json")
+    return url
+
+
+def _refused(value: pydantic.SecretStr) -> pydantic.SecretStr:
+    """A unit of ours keeps all processes in one database; one that ignored this would read another's."""
+    if value.get_secret_value():
+        raise ValueError("is not supported: a database for each group of processes needs a unit for each")
+    return value
+
+
+Url = Annotated[str, pydantic.AfterValidator(_checked_url)]
+Unsupported = Annotated[pydantic.SecretStr, pydantic.AfterValidator(_refused)]
 
 
 class SchedulerSettings(Section):
     """One scheduler unit."""
 
     section: ClassVar[str] = "scheduler"
+    legacy_separator: ClassVar[str] = ","
+    legacy_elsewhere: ClassVar[tuple[Elsewhere, ...]] = (
+        Elsewhere("postgres.dsn", ("DATABASE_URL",)),
+        Elsewhere("postgres.read_dsn", ("DATABASE_READ_URL",)),
+        Elsewhere("postgres.pool_connections_max", ("DB_WRITE_CONNECTIONS",)),
+        Elsewhere("postgres.read_only", ("SU_READ_ONLY",)),
+        # The original's switches; Lamina's own, which begin with SU_, are read like any truth value.
+        Elsewhere("scheduler.process_assignment", ("ENABLE_PROCESS_ASSIGNMENT",), exact_truth),
+        Elsewhere("scheduler.deep_hash_checks", ("ENABLE_DEEP_HASH_CHECKS",), exact_truth),
+        Elsewhere("scheduler.metrics", ("ENABLE_METRICS",), exact_truth),
+        Elsewhere("scheduler.message_size_checked", ("ENABLE_MESSAGE_MAX_SIZE",), exact_truth),
+        Elsewhere("scheduler.router_checked", ("ENABLE_ROUTER_CHECK",), exact_truth),
+    )
 
     host: str = setting("0.0.0.0", doc="Address of the API.")  # noqa: S104
     port: Port = setting(9000, doc="Port of the API.")
@@ -31,8 +63,25 @@ class SchedulerSettings(Section):
     )
     gateway_url: str = setting(
         "",
-        doc="Arweave gateways between commas, asked in order; none: no writes but what needs no height.",
+        doc="Arweave gateways between commas, asked in order; the platform's own stand-in where it runs one "
+        "and this is not set; without any nothing is scheduled.",
         legacy=("GATEWAY_URL",),
+    )
+    graphql_url: Url = setting(
+        "", doc="Where /graphql is asked; the gateways when not set.", legacy=("GRAPHQL_URL",)
+    )
+    arweave_url: Url = setting(
+        "",
+        doc="Where /info, /tx/<id>/status and /raw/<id> are asked; the gateways when not set.",
+        legacy=("ARWEAVE_URL",),
+    )
+    data_urls: tuple[Url, ...] = setting(
+        (),
+        doc="Where is looked, in this order, whether an id is known; the gateways when not set.",
+        legacy=("ARWEAVE_URL_LIST",),
+    )
+    cache_url: Url = setting(
+        "", doc="Gets every upload too, tried once; nobody when not set.", legacy=("CACHE_URL",)
     )
     upload_url: str | None = setting(
         None,
@@ -54,13 +103,15 @@ class SchedulerSettings(Section):
     strict_ans104: bool = setting(
         False, doc="Refuse items beyond ANS-104's limits of tags.", legacy=("SU_STRICT_ANS104",)
     )
-    process_assignment: bool = setting(
-        False,
-        doc="Whether a spawn gets an assignment with nonce 0.",
-        legacy=("ENABLE_PROCESS_ASSIGNMENT",),
+    process_assignment: bool = setting(False, doc="Whether a spawn gets an assignment with nonce 0.")
+    deep_hash_checks: bool = setting(False, doc="Refuse messages that were pushed before.")
+    deep_hash_version: str = setting(
+        "1.0",
+        doc="Processes whose hashes were made under another name have them made again in the background.",
+        legacy=("CURRENT_DEEPHASH_VERSION",),
     )
-    deep_hash_checks: bool = setting(
-        False, doc="Refuse messages that were pushed before.", legacy=("ENABLE_DEEP_HASH_CHECKS",)
+    deep_hash_rows: Count = setting(
+        400, unit="messages", doc="Messages hashed at a time then.", legacy=("DEEPHASH_RECALC_LIMIT",)
     )
     upload: Literal["bundle", "separate"] = setting(
         "bundle",
@@ -68,7 +119,65 @@ class SchedulerSettings(Section):
         legacy=("SU_UPLOAD",),
     )
     read_only: bool = setting(False, doc="Refuse every POST.", legacy=("SU_READ_ONLY",))
-    metrics: bool = setting(False, doc="Whether GET /metrics answers.", legacy=("ENABLE_METRICS",))
+    metrics: bool = setting(False, doc="Whether GET /metrics answers.")
+    warmup_s: Duration = setting(
+        0.0,
+        unit="s",
+        doc="How long after its start a unit answers every POST with 503.",
+        legacy=("WARMUP_DELAY",),
+    )
+    router_checked: bool = setting(
+        False, doc="Whether the router is asked before a spawn where the process lives."
+    )
+    router_url: Url = setting(
+        "https://su-router.ao-testnet.xyz", doc="The router that is asked.", legacy=("ROUTER_URL",)
+    )
+    assignment: str = setting(
+        "", doc="This unit's number, N of https://su<N>. in the router's answers.", legacy=("ASSIGNMENT",)
+    )
+    ip_whitelist_url: Url = setting(
+        "",
+        doc="JSON array of the addresses that may POST; everybody may when not set.",
+        legacy=("IP_WHITELIST_URL",),
+    )
+    ip_whitelist_interval_s: Seconds = setting(30.0, unit="s", doc="Time between readings of it.")
+    process_whitelist_url: Url = setting(
+        "",
+        doc="JSON document of which unit has which processes; with it no process is spawned.",
+        legacy=("PROCESS_WHITELIST_URL",),
+    )
+    process_whitelist_interval_s: Seconds = setting(10.0, unit="s", doc="Time between readings of it.")
+    own_url: Url = setting("", doc="How that document names this unit.", legacy=("URL",))
+    multi_tenant_dsn: Unsupported = setting(
+        pydantic.SecretStr(""),
+        secret=True,
+        doc="Must be empty: all processes of a unit are in one database.",
+        legacy=("MULTI_TENANT_BASE_CONN",),
+    )
+    multi_tenant_read_dsn: Unsupported = setting(
+        pydantic.SecretStr(""),
+        secret=True,
+        doc="Must be empty, as multi_tenant_dsn.",
+        legacy=("MULTI_TENANT_BASE_READ_CONN",),
+    )
+    multi_tenant_dir: Unsupported = setting(
+        pydantic.SecretStr(""),
+        secret=True,
+        doc="Must be empty, as multi_tenant_dsn.",
+        legacy=("MULTI_TENANT_BASE_DATA_DIR",),
+    )
+    read_connections_max: Count = setting(
+        10,
+        unit="connections",
+        doc="Most connections one unit opens to postgres.read_dsn.",
+        legacy=("DB_READ_CONNECTIONS",),
+    )
+    processes_remembered: Count = setting(
+        20_000,
+        unit="processes",
+        doc="Processes whose last assignment a unit remembers.",
+        legacy=("PROCESS_CACHE_SIZE",),
+    )
     body_bytes_max: Count = setting(10_485_760, unit="bytes", doc="Largest body of POST /.")
     query_bytes_max: Count = setting(8192, unit="bytes", doc="Longest query string.")
     default_limit: Count = setting(
@@ -82,9 +191,8 @@ class SchedulerSettings(Section):
     )
     page_rows: Count = setting(500, unit="rows", doc="Messages read at a time while a list is streamed.")
     message_size_checked: bool = setting(
-        False, doc="Whether messages larger than message_bytes_max are refused.",
-        legacy=("ENABLE_MESSAGE_MAX_SIZE",),
-    )  # fmt: skip
+        False, doc="Whether messages larger than message_bytes_max are refused."
+    )
     message_bytes_max: Count = setting(
         102_400,
         unit="bytes",

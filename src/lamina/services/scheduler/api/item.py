@@ -8,8 +8,6 @@ from lamina.formats.ans104.item import DataItem
 from lamina.formats.ans104.signature_type import SignatureType
 from lamina.formats.ans104.verification import verify
 from lamina.formats.avro_tags import DEFAULT_LIMITS, STRICT_LIMITS
-from lamina.kernel.contracts import Receive, Scope
-from lamina.kernel.web.body import read_body
 from lamina.services.scheduler.errors import BadItem
 from lamina.services.scheduler.settings import SchedulerSettings
 
@@ -18,22 +16,19 @@ OFF_LOOP_BYTES = 65_536
 
 
 class ItemReader:
-    """Takes items out of requests."""
+    """Takes items out of bodies."""
 
     def __init__(self, settings: SchedulerSettings) -> None:
         """Prepare."""
-        self._bytes_max = settings.body_bytes_max
         self._is_verifying = settings.verify
         self._limits = STRICT_LIMITS if settings.strict_ans104 else DEFAULT_LIMITS
 
-    async def read(self, scope: Scope, receive: Receive) -> DataItem:
+    async def read(self, body: bytes) -> DataItem:
         """Parse and verify a body, large ones off the loop.
 
         Raises:
-            BodyTooLarge, ClientGone: see `read_body`.
             BadItem: it is no item, or not its owner's.
         """
-        body = await read_body(scope, receive, self._bytes_max)
         try:
             item = items.parse(body, self._limits)
         except MalformedItem as fault:

@@ -70,3 +70,9 @@ class Query:
         if int(text) < 0:
             raise QueryError("Query deserialize error: limit is negative")
         return int(text)
+
+
+def excluded(asked: Query) -> list[str]:
+    """The fields that readers of an assignment are asked to leave out, as the client wrote them."""
+    text = asked.text("exclude")
+    return [] if text is None else text.split(",")

@@ -42,8 +42,8 @@ class RoutePost:
             url = found(url, "Unable to locate scheduler for process-id")
             body = await read_body(scope, receive, settings.body_bytes_max)
         else:
-            item = await self._items.read(scope, receive)
-            url, body = await self._unit(item), bytes(item.raw)
+            body = await read_body(scope, receive, settings.body_bytes_max)
+            url = await self._unit(await self._items.read(body))
         reply = await self._forward(scope, url, body) if self._is_proxy else redirect(scope, url)
         await reply(scope, receive, send)
 

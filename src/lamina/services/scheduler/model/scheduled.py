@@ -17,6 +17,8 @@ class Scheduled:
         assignment: the signed item.
         item: the posted bytes; None where only an assignment is made.
         deep_hashes: what must not have been said in this process before, and is recorded: the first one.
+        payload: what the owner signed, where others could sign it off again in another spelling: it must not
+            have been said before either, and is recorded.
     """
 
     process_id: bytes
@@ -26,6 +28,13 @@ class Scheduled:
     assignment: bytes
     item: bytes | None
     deep_hashes: tuple[bytes, ...] = ()
+    payload: bytes | None = None
+
+    @property
+    def recorded(self) -> tuple[bytes, ...]:
+        """What is recorded as said in its process."""
+        own = () if self.payload is None else (self.payload,)
+        return (*self.deep_hashes[:1], *own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +46,4 @@ class Spawned:
     block_height: int
     head: Head
     assignment: bytes | None
+    payload: bytes | None = None

@@ -10,19 +10,24 @@ from lamina.kernel.storage.database import Database
 from lamina.services.scheduler.errors import HeightUnknown
 from lamina.services.scheduler.metrics import HEIGHT, HEIGHT_AGE
 from lamina.services.scheduler.peers.gateway import Gateway
+from lamina.services.scheduler.settings import SchedulerSettings
 from lamina.services.scheduler.store import network
 
 _log = structlog.get_logger("lamina.scheduler.gateway")
+
+FIRST_LOOKS_S = 1.0
+"""Time between looks until somebody has told a height: nothing can be scheduled so long."""
 
 
 class Network:
     """Asks the gateways again and again; on failure the last height stays."""
 
-    def __init__(self, database: Database, gateway: Gateway, interval_s: float) -> None:
+    def __init__(self, database: Database, gateway: Gateway, settings: SchedulerSettings) -> None:
         """Start without a height."""
         self._database = database
         self._gateway = gateway
-        self._interval_s = interval_s
+        self._interval_s = settings.gateway_interval_s
+        self._keeps = not settings.read_only
         self._height: int | None = None
         self._seen = time.monotonic()
         self._is_away = False
@@ -45,12 +50,12 @@ class Network:
             _log.warning("the last height could not be read", reason=failure.detail)
         while True:
             await self._look()
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(FIRST_LOOKS_S if self._height is None else self._interval_s)
 
     async def _look(self) -> None:
         try:
             height = await self._gateway.height()
-            if height != self._height:
+            if self._keeps and height != self._height:
                 await network.keep_height(self._database, height)
         except LaminaError as failure:
             if not self._is_away:

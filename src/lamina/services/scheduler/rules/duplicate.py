@@ -32,3 +32,9 @@ def content_hashes(tags: tuple[Tag, ...], target: bytes, anchor: bytes, data: Oc
         return base64url.encode(deep_hash(members))
 
     return ContentHashes(content_hash(in_order), content_hash(kept))
+
+
+def content_digests(tags: tuple[Tag, ...], target: bytes, anchor: bytes, data: Octets) -> tuple[bytes, ...]:
+    """The same as bytes, 48 each: the one that is kept first, and the other where it differs."""
+    found = content_hashes(tags, target, anchor, data)
+    return tuple(dict.fromkeys(base64url.decode(each) for each in found))

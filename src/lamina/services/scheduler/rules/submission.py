@@ -1,10 +1,14 @@
 """What a posted item must have before it is scheduled (spec/scheduler.md 10.2, 10.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lamina.formats import avro_tags
 from lamina.formats.ans104.item import DataItem
+from lamina.formats.avro_tags import Tag
 from lamina.services.scheduler.errors import BadItem, SchedulerError
+from lamina.services.scheduler.settings import SchedulerSettings
 
 Kind = Literal["Process", "Message"]
 
@@ -13,21 +17,44 @@ Kind = Literal["Process", "Message"]
 class SizeRule:
     """How large a message may be, and for whom that does not count."""
 
+    is_on: bool
     bytes_max: int
     owners: frozenset[str]
     senders: frozenset[str]
     senders_owners: frozenset[str]
 
-    def check(self, item: DataItem) -> None:
-        """Refuse a message that is too large.
+    @classmethod
+    def of(cls, settings: SchedulerSettings) -> "SizeRule":
+        """The rule that is configured."""
+        return cls(
+            settings.message_size_checked,
+            settings.message_bytes_max,
+            frozenset(settings.size_exempt_owners),
+            frozenset(settings.size_exempt_from),
+            frozenset(settings.size_exempt_from_owners),
+        )
+
+    def check_item(self, item: DataItem) -> None:
+        """Refuse a message that is too large, by all its bytes.
 
         Raises:
             SchedulerError: it is.
         """
-        if item.size <= self.bytes_max or item.owner_address in self.owners:
+        self._check(item.tags, item.owner_address, item.size)
+
+    def check_content(self, tags: Sequence[Tag], owner_address: str, data_bytes: int) -> None:
+        """Refuse what is elsewhere and too large, by its tags and data: its signature may have any form.
+
+        Raises:
+            SchedulerError: it is.
+        """
+        self._check(tags, owner_address, len(avro_tags.encode(tags)) + data_bytes)
+
+    def _check(self, tags: Sequence[Tag], owner_address: str, size: int) -> None:
+        if not self.is_on or size <= self.bytes_max or owner_address in self.owners:
             return
-        sender = item.tag("From-Process") or item.tag("from-process")
-        if sender in self.senders and item.owner_address in self.senders_owners:
+        sender = next((tag.value for tag in tags if tag.name in {"From-Process", "from-process"}), None)
+        if sender in self.senders and owner_address in self.senders_owners:
             return
         raise SchedulerError(f"Message size exceeds maximum of {self.bytes_max} bytes")
 

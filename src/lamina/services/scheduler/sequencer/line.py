@@ -4,6 +4,7 @@ Signing does not wait for the commit of what it builds on; what was built on a f
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from lamina.formats.ans104.signed_item import SignedItem
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
 from lamina.services.scheduler.errors import ClockBehind, MessageExists, ProcessNotFound
-from lamina.services.scheduler.metrics import CONFLICTS
+from lamina.services.scheduler.metrics import CONFLICTS, observe
 from lamina.services.scheduler.model.head import Head
 from lamina.services.scheduler.model.scheduled import Scheduled
 from lamina.services.scheduler.rules import assignment
@@ -36,6 +37,8 @@ class Submission:
         item: the posted bytes; None where only an assignment is wanted.
         exclude: as the client asked.
         deep_hashes: see `Scheduled`.
+        payload: see `Scheduled`.
+        since: when it came, by `time.perf_counter()`.
         done: gets the assignment's id.
     """
 
@@ -43,6 +46,8 @@ class Submission:
     item: bytes | None
     exclude: Sequence[str] = ()
     deep_hashes: tuple[bytes, ...] = ()
+    payload: bytes | None = None
+    since: float = field(default_factory=time.perf_counter)
     done: "asyncio.Future[bytes]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -103,6 +108,7 @@ class Line:
     async def _schedule(self, submission: Submission) -> None:
         if submission.done.done():
             return
+        observe("acquire_write_lock", submission.since)
         try:
             scheduled = await self._sign(submission)
         except LaminaError as failure:
@@ -140,6 +146,7 @@ class Line:
             signed.to_bytes(),
             submission.item,
             submission.deep_hashes,
+            submission.payload,
         )
 
     async def _store(self, submission: Submission, scheduled: Scheduled) -> None:

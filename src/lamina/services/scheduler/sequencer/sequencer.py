@@ -20,9 +20,6 @@ from lamina.services.scheduler.store.writes import Outcome
 
 _log = structlog.get_logger("lamina.scheduler")
 
-LINES_KEPT = 20_000
-"""Idle lines that are remembered, each with the head of its process."""
-
 
 class Sequencer:
     """Every line of this unit."""
@@ -104,8 +101,9 @@ class Sequencer:
     def _line(self, process_id: bytes) -> Line:
         line = self._lines.pop(process_id, None) or Line(process_id, self._means)
         self._lines[process_id] = line  # the least recently used is the first
-        if len(self._lines) > LINES_KEPT:
-            for oldest in list(self._lines)[: LINES_KEPT // 10]:
+        kept = self._settings.processes_remembered
+        if len(self._lines) > kept:
+            for oldest in list(self._lines)[: max(1, kept // 10)]:
                 if self._lines[oldest].is_idle:
                     del self._lines[oldest]
         return line

@@ -105,14 +105,18 @@ class Uploader:
         if waiting.bundle is not None:
             return [waiting.bundle]
         within_s = self._settings.upload_wait_max_s - waiting.age_s
-        signed = await self._signer.sign_later(_outer(waiting, nested), within_s)
-        made = signed.to_bytes()
+        made = await sign_bundle(waiting, self._signer, within_s)
         await outbox.keep_bundle(self._database, waiting.row_id, made)
         return [made]
 
 
+async def sign_bundle(waiting: Waiting, signer: Signer, within_s: float) -> bytes:
+    """The item around an assignment and what it assigns, signed as `Signer.sign_later` does."""
+    nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
+    return (await signer.sign_later(_outer(waiting, nested), within_s)).to_bytes()
+
+
 def _outer(waiting: Waiting, nested: Sequence[bytes]) -> Draft:
-    """The item around a bundle, not signed yet."""
     tags = list(bundle.BUNDLE_TAGS)
     if waiting.assignment is None:
         tags += [

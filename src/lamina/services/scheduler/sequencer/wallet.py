@@ -26,11 +26,26 @@ def load_wallet(settings: Settings) -> Wallet:
         ConfigurationError: the configured file is missing, or is no RSA-4096 JWK.
         SecretFileError: others may read it.
     """
-    path, platform = wallet_path(settings), settings.get(PlatformSettings)
+    path = wallet_path(settings)
     if not path.exists():
         if settings.get(SchedulerSettings).wallet_path is not None:
             raise ConfigurationError(f"The wallet {path} is not there", hint="Set scheduler.wallet_path")
         create_secret(path, Wallet.generate().jwk())
+    return read_wallet(settings)
+
+
+def read_wallet(settings: Settings) -> Wallet:
+    """Read the wallet that is there; for those who speak for a unit that has been one before.
+
+    Raises:
+        ConfigurationError: it is missing, or is no RSA-4096 JWK.
+        SecretFileError: others may read it.
+    """
+    path, platform = wallet_path(settings), settings.get(PlatformSettings)
+    if not path.exists():
+        raise ConfigurationError(
+            f"There is no wallet at {path}", hint="Set SU_WALLET_PATH, or give the --data-dir of the unit"
+        )
     text = read_secret(path, allow_readable=platform.allow_readable_secrets)
     try:
         return Wallet.from_jwk(text)

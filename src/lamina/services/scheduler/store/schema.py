@@ -1,13 +1,20 @@
 """The scheduler's schema."""
 
 from lamina.kernel.contracts import Position
-from lamina.kernel.storage.database import Connection
+from lamina.kernel.storage.database import Connection, Database
 
 NAME = "scheduler"
 """The service, and its schema in the database."""
 
 MIGRATIONS = "lamina.services.scheduler.store.migrations"
 """The package of its numbered SQL."""
+
+
+async def exists(database: Database) -> bool:
+    """Whether this database has a scheduler's tables."""
+    return await database.fetchval(
+        "scheduler.find_schema", "SELECT to_regclass('scheduler.outbox') IS NOT NULL"
+    )
 
 
 async def position(cx: Connection) -> Position:

@@ -54,15 +54,22 @@ async def find_stored(database: Database, scheduled: Sequence[Scheduled]) -> set
     return {row["assignment_id"] for row in rows}
 
 
-async def spawn(database: Database, spawned: Spawned) -> bool:
-    """Store a new process; False when it was there already, and nothing changed.
+Made = Literal["made", "there", "exists"]
+"""A new process; it was there already; another process has the same signed spawn."""
+
+_SPAWNS = b""
+"""Stands for the process where spawns' payloads are recorded: it has none yet."""
+
+
+async def spawn(database: Database, spawned: Spawned) -> Made:
+    """Store a new process; nothing changes where it is there already, or the same was signed before.
 
     Raises:
         CommitUnknown: posting it again tells.
         DatabaseUnavailable: nothing is stored.
     """
 
-    async def work(cx: Connection) -> bool:
+    async def work(cx: Connection) -> Made:
         head = spawned.head
         made = await cx.fetchval(
             """
@@ -73,7 +80,10 @@ async def spawn(database: Database, spawned: Spawned) -> bool:
             head.assignment_id,
         )  # fmt: skip
         if not made:
-            return False
+            return "there"
+        if spawned.payload is not None and not await _record_spawn(cx, spawned.payload):
+            await cx.execute("DELETE FROM scheduler.processes WHERE process_id = $1", spawned.process_id)
+            return "exists"
         await cx.execute(
             """
             INSERT INTO scheduler.heads (process_id, nonce, assignment_id, hash_chain, ts)
@@ -82,9 +92,20 @@ async def spawn(database: Database, spawned: Spawned) -> bool:
             spawned.process_id, head.nonce, head.assignment_id, head.hash_chain, head.ts,
         )  # fmt: skip
         await cx.execute("INSERT INTO scheduler.outbox (process_id) VALUES ($1)", spawned.process_id)
-        return True
+        return "made"
 
     return await database.run("scheduler.spawn", work)
+
+
+async def _record_spawn(cx: Connection, payload: bytes) -> bool:
+    """Whether nobody spawned the same before; waits for who is just doing it."""
+    return bool(
+        await cx.fetchval(
+            "INSERT INTO scheduler.deep_hashes VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true",
+            _SPAWNS,
+            payload,
+        )
+    )
 
 
 async def _judge(cx: Connection, scheduled: Sequence[Scheduled]) -> list[Outcome]:
@@ -105,14 +126,17 @@ async def _judge(cx: Connection, scheduled: Sequence[Scheduled]) -> list[Outcome
         outcome: Outcome = "stored"
         if heads.get(each.process_id) != (each.head.nonce - 1, each.follows):
             outcome = "moved"
-        elif each.item is not None and each.message_id in present:
+        elif (each.item is not None and each.message_id in present) or (
+            each.process_id,
+            each.payload,
+        ) in said:
             outcome = "exists"
         elif any((each.process_id, digest) in said for digest in each.deep_hashes):
             outcome = "said"
         else:
             heads[each.process_id] = (each.head.nonce, each.head.assignment_id)
             present.add(each.message_id)
-            said.update((each.process_id, digest) for digest in each.deep_hashes[:1])
+            said.update((each.process_id, digest) for digest in each.recorded)
         outcomes.append(outcome)
     return outcomes
 
@@ -128,8 +152,10 @@ async def _present(cx: Connection, scheduled: Sequence[Scheduled]) -> set[bytes]
     return {row["message_id"] for row in rows}
 
 
-async def _said(cx: Connection, scheduled: Sequence[Scheduled]) -> set[tuple[bytes, bytes]]:
-    asked = [(each.process_id, digest) for each in scheduled for digest in each.deep_hashes]
+async def _said(cx: Connection, scheduled: Sequence[Scheduled]) -> set[tuple[bytes, bytes | None]]:
+    asked = [
+        (each.process_id, digest) for each in scheduled for digest in (*each.deep_hashes, *each.recorded)
+    ]
     if not asked:
         return set()
     rows = await cx.fetch(
@@ -178,7 +204,7 @@ async def _insert(cx: Connection, stored: Sequence[Scheduled]) -> None:
         [each.assignment for each in stored],
         [each.item for each in stored],
     )
-    digests = [(each.process_id, each.deep_hashes[0]) for each in stored if each.deep_hashes]
+    digests = [(each.process_id, digest) for each in stored for digest in each.recorded]
     if digests:
         await cx.execute(
             "INSERT INTO scheduler.deep_hashes SELECT * FROM unnest($1::bytea[], $2::bytea[])",

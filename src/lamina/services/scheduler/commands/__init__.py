@@ -1,0 +1,1 @@
+"""What the scheduler's own commands do; the command line asks, calls and shows."""
