@@ -27,6 +27,8 @@ from lamina.formats.ans104.item import parse
 from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
 from lamina.formats.avro_tags import Tag
 
+pytestmark = pytest.mark.timeout(240)
+
 NOBODY = "x" * 43
 
 
@@ -377,7 +379,6 @@ def real_units(server: str, listed: Path) -> Iterator[list[Unit]]:
         yield [first, *others]
 
 
-@pytest.mark.timeout(240)
 def test_three_real_units(postgres: str, tmp_path: Path) -> None:
     """300 processes by clients that follow redirects, and what they are told afterwards."""
     listed = tmp_path / "list.json"
