@@ -8,7 +8,7 @@ import pytest
 from tests.browser.chromium import open_page
 from tests.telemetry_service import Telemetry, frames, telemetry_running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 GENESIS = "0x" + "ab" * 32
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 RIGHT_TO_LEFT = "\u202enimda"

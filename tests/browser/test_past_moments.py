@@ -10,7 +10,7 @@ import pytest
 from tests.browser.chromium import open_page
 from tests.telemetry_service import Telemetry, frames, telemetry_running, wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 GENESIS = "0x" + "ab" * 32
 OTHER = "0x" + "cd" * 32
 
