@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-WAIT_MS = 10_000
+WAIT_MS = 40_000
 
 
 def launch() -> Iterator[Any]:

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.chromium import open_page
 from tests.telemetry_service import Telemetry, telemetry_running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = ("benchmarks", "profiling", "reputation", "live")
 
@@ -76,3 +76,22 @@ def test_the_hostile_name_is_shown_as_it_is(telemetry: Telemetry, browser: Any) 
         labels = page.locator("#node option").all_inner_texts()
         assert any(HOSTILE in label for label in labels), json.dumps(labels)
         assert any("unnamed" in label for label in labels)
+
+
+@pytest.mark.parametrize(
+    "path", ["/dashboard/{}/", "/telemetry/dashboard/{}", "/telemetry//dashboard//{}///"]
+)
+def test_a_proxy_may_forward_only_the_prefix(telemetry: Telemetry, browser: Any, path: str) -> None:
+    """Whatever form a page's address has, all it needs lies where the page does."""
+    paths: list[str] = []
+    with open_page(browser, telemetry.platform.telemetry_url + path.format("live")) as page:
+        page.on("request", lambda request: paths.append(request.url))
+        page.reload()
+        page.locator("#empty").wait_for()
+        page.locator("nav a", has_text="Profiling").click()
+        page.locator("#node option").first.wait_for(state="attached")
+        page.click("#view")
+        page.locator("svg.chart polyline").first.wait_for(state="attached")
+    begin = f"{telemetry.platform.telemetry_url}/" + ("telemetry/" if "telemetry" in path else "")
+    assert [each for each in paths if not each.startswith((begin, "data:"))] == []
+    assert f"{begin}nodes" in paths

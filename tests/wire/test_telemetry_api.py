@@ -349,6 +349,25 @@ def test_long_lists_are_streamed_whole_and_in_order(paging: Telemetry) -> None:
     )
 
 
+def test_every_peer_once_over_many_pages(paging: Telemetry) -> None:
+    peers = [f"paged {number:02d}" for number in range(21)]
+    for _ in range(2):
+        for peer in peers:
+            paging.send([connected(peer)])
+    paging.send([{"msg": "unidentified", "ts": at(datetime.now(UTC))}])
+    for peer in peers:
+        paging.wait_stored(peer, 2)
+    rows = paging.get("/nodes")
+    found = [row["peer_id"] for row in rows]
+    assert len(found) == len(set(found))
+    assert set(peers) <= set(found)
+    assert found[-1] is None
+    newest = paging.query("SELECT peer_id, max(id) AS id FROM telemetry.peer_connections GROUP BY 1")
+    assert {row["peer_id"]: row["id"] for row in rows} == {row["peer_id"]: row["id"] for row in newest}
+    table = paging.http.get("/nodes", headers={"accept": "text/csv"}).text
+    assert len(table.splitlines()) == len(rows) + 1
+
+
 def test_the_most_rows_of_an_answer(paging: Telemetry) -> None:
     node = Node(time.time_ns())
     paging.send(node.talk(520))

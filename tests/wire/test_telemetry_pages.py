@@ -32,7 +32,7 @@ def telemetry(own_pages: Path) -> Iterator[Telemetry]:
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(
-    "form", ["/dashboard/{}", "/dashboard/{}/", "/telemetry/dashboard/{}", "/dashboard///{}//"]
+    "form", ["/dashboard/{}", "/dashboard/{}/", "/telemetry/dashboard/{}", "/telemetry/dashboard/{}/"]
 )
 def test_a_page_and_all_it_needs_come_from_here(telemetry: Telemetry, name: str, form: str) -> None:
     page = telemetry.http.get(form.format(name))
@@ -41,11 +41,15 @@ def test_a_page_and_all_it_needs_come_from_here(telemetry: Telemetry, name: str,
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    wanted = set(re.findall(r'(?:src|href)="(/[^"]+)"', page.text))
-    assert {"/dashboard/assets/style.css", f"/dashboard/assets/{name}.js"} <= wanted
-    for path in wanted:
-        answer = telemetry.http.get(path)
-        assert answer.status_code == 200, path
+    links = re.findall(r'(?:src|href)="(\.[^"]+)"', page.text)
+    wanted = {str(page.url.join(link)) for link in links}
+    begin = str(page.url.join("/")) + ("telemetry/" if "telemetry" in form else "")
+    assert all(url.startswith(begin) for url in wanted), wanted
+    assert {"style.css", f"{name}.js", "live", "profiling"} <= {url.rpartition("/")[2] for url in wanted}
+    for url in wanted:
+        answer = telemetry.http.get(url)
+        assert answer.status_code == 200, url
+    assert not re.findall(r'(?:src|href)="/', page.text)
     assert not OTHER_HOST.findall(page.text)
 
 
@@ -93,4 +97,7 @@ def test_pages_of_one_s_own(telemetry: Telemetry) -> None:
 def test_people_are_shown_to_the_pages_and_nodes_are_told_what_to_do(telemetry: Telemetry) -> None:
     person = telemetry.http.get("/", headers={"accept": "text/html,*/*"})
     assert (person.status_code, person.headers["location"]) == (303, "/dashboard/live")
+    for path in ("/telemetry", "/telemetry/", "/telemetry/submit"):
+        person = telemetry.http.get(path, headers={"accept": "text/html"})
+        assert (person.status_code, person.headers["location"]) == (303, "/telemetry/dashboard/live"), path
     assert telemetry.http.get("/").status_code == 400

@@ -6,13 +6,16 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from lamina.kernel.contracts import ASGIApp, Receive, Scope, Send
+from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.web.respond import Header, Reply
 from lamina.kernel.web.routing import Router
+from lamina.services.telemetry.api.paths import given_path
 
 NAMES = ("benchmarks", "profiling", "reputation", "live")
 ASSETS = "assets"
 FILE_BYTES_MAX = 4_194_304
+DEPTH_MAX = 8
+"""More slashes than anybody writes at a path's end."""
 _PACKAGE = "lamina.services.telemetry.pages"
 _TYPES = {
     ".html": b"text/html; charset=utf-8",
@@ -54,9 +57,9 @@ def add_dashboards(router: Router, assets_path: str) -> None:
             router.add(f"/dashboard/{name}", {"GET": OwnFile(own, "index.html")})
             router.add(f"/dashboard/{name}/{{file}}", {"GET": OwnFile(own)})
         else:
-            router.add(f"/dashboard/{name}", {"GET": _built_in(built_in / name / "index.html")})
+            router.add(f"/dashboard/{name}", {"GET": BuiltInPage(built_in / name / "index.html")})
     for asset in (built_in / ASSETS).iterdir():
-        router.add(f"/dashboard/{ASSETS}/{asset.name}", {"GET": _built_in(asset)})
+        router.add(f"/dashboard/{ASSETS}/{asset.name}", {"GET": _cached(asset.name, asset.read_bytes())})
 
 
 class OwnFile:
@@ -99,10 +102,32 @@ class Cached:
         await (self._unchanged if known else self._reply)(scope, receive, send)
 
 
-def _built_in(file: Traversable) -> ASGIApp:
-    body = file.read_bytes()
+class BuiltInPage:
+    """A page of ours, with relative links, so that it works under any prefix that a proxy puts before it."""
+
+    def __init__(self, file: Traversable) -> None:
+        """Prepare.
+
+        Args:
+            file: HTML whose links to its neighbours begin with `./`.
+        """
+        self._name = file.name
+        self._body = file.read_bytes()
+        self._page = _cached(self._name, self._body)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the page; the same path with slashes at its end lies as many levels deeper."""
+        path = given_path(scope)
+        depth = min(len(path) - len(path.rstrip("/")), DEPTH_MAX)
+        page = self._page
+        if depth:
+            page = _cached(self._name, self._body.replace(b'="./', b'="' + b"../" * depth))
+        await page(scope, receive, send)
+
+
+def _cached(name: str, body: bytes) -> Cached:
     tag = b'"%b"' % sha256(body).hexdigest()[:32].encode()
-    kind = _TYPES.get(Path(file.name).suffix, b"application/octet-stream")
+    kind = _TYPES.get(Path(name).suffix, b"application/octet-stream")
     return Cached(Reply(200, body, [(b"etag", tag), _POLICY, *_SAFE], content_type=kind), tag)
 
 

@@ -21,10 +21,17 @@ class ListNodes:
         self._reading = reading
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer; parameters are ignored."""
+        """Answer page by page; parameters are ignored."""
         self._reading.query(scope)
-        rows = await nodes.list_latest(self._reading.database, self._reading.timeout_s)
-        await answer(scope, send, map(render.node, rows))
+        await answer_pages(scope, send, self._pages())
+
+    async def _pages(self) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        reading = self._reading
+        pages = nodes.pages(
+            reading.database, page_rows=reading.settings.page_rows, timeout_s=reading.timeout_s
+        )
+        async for page in pages:
+            yield [render.node(row) for row in page]
 
 
 class ListLogStats:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from lamina.kernel.contracts import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/telemetry"
+_GIVEN = "telemetry.given_path"
 _SLASHES = re.compile("/{2,}")
 
 
@@ -20,9 +21,15 @@ class Normalised:
         """Route the path that is meant."""
         path = scope["path"]
         if "//" in path or path.startswith(PREFIX):
+            scope[_GIVEN] = path
             scope["path"] = _normalised(path)
             scope["raw_path"] = _normalised(scope["raw_path"].decode("latin-1")).encode("latin-1")
         return self._app(scope, receive, send)
+
+
+def given_path(scope: Scope) -> str:
+    """The path as the client wrote it, which is what its relative links and ours begin at."""
+    return scope.get(_GIVEN, scope["path"])
 
 
 def _normalised(path: str) -> str:

@@ -5,6 +5,9 @@ import { element, shape } from "./page.js";
 import { momentText } from "./said.js";
 
 const LEFT = 56, RIGHT = 12, TOP = 24, BOTTOM = 24;
+const GRID_LINES = 5;
+/** Differences below it are none: their powers of ten leave what numbers can hold. */
+const FLAT = 1e-290;
 const POINTS_DRAWN_MAX = 2000;
 const SERIES_MAX = 1000;
 const NEAR_PX = 40;
@@ -100,10 +103,10 @@ export class LineChart {
       this.look(null);
       return;
     }
-    const [left, right, low, high] = bounds(shown);
+    const grid = bounds(shown), { left, right, low, high } = grid;
     this.x = (value) => LEFT + ((value - left) / (right - left)) * (this.width - LEFT - RIGHT);
     this.y = (value) => this.height - BOTTOM - ((value - low) / (high - low)) * (this.height - TOP - BOTTOM);
-    this.drawGrid(left, right, low, high);
+    this.drawGrid(grid);
     for (const each of shown) this.drawLine(each);
     this.mark = shape("circle", { class: "mark", r: 5 });
     this.drawing.append(this.mark);
@@ -121,9 +124,10 @@ export class LineChart {
     this.drawing.append(shape("polyline", { points: path, stroke: colour(number) }));
   }
 
-  drawGrid(left, right, low, high) {
-    for (let part = 0; part <= 4; part += 1) {
-      const value = low + ((high - low) * part) / 4, y = this.y(value);
+  drawGrid({ left, right, step, low, high }) {
+    const lines = Math.round((high - low) / step);
+    for (let line = 0; line <= lines; line += 1) {
+      const value = low + line * step, y = this.y(value);
       this.drawing.append(shape("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y, class: "grid" }));
       this.drawing.append(shape("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, short(value)));
     }
@@ -192,14 +196,22 @@ function byTime(a, b) {
   return a.x - b.x;
 }
 
-/** First and last moment, lowest and highest value; zero belongs to it. */
+/** First and last moment, lowest and highest value of the grid; zero belongs to it. */
 function bounds(shown) {
   let [left, right, low, high] = [Infinity, -Infinity, 0, -Infinity];
   for (const { points } of shown) for (const { x, y } of points) {
     left = Math.min(left, x); right = Math.max(right, x); low = Math.min(low, y); high = Math.max(high, y);
   }
   if (left === right) { left -= 1000; right += 1000; }
-  return [left, right, low, low === high ? high + 1 : high];
+  if (high - low < FLAT) high = low + 1;
+  const step = roundStep((high - low) / GRID_LINES);
+  return { left, right, step, low: Math.floor(low / step) * step, high: Math.ceil(high / step) * step };
+}
+
+/** The next round number from a size on: 1, 2, 2.5 or 5 of some power of ten. */
+function roundStep(size) {
+  const power = 10 ** Math.floor(Math.log10(size));
+  return power * [1, 2, 2.5, 5, 10].find((each) => each * power >= size * 0.999999);
 }
 
 function nearestTo(points, x) {
@@ -209,22 +221,22 @@ function nearestTo(points, x) {
 }
 
 function describe({ name, at }, unit) {
-  return `${momentText(at.x)}: ${name}, ${exact(at.y)}${unit && ` (${unit})`}`;
+  return `${momentText(at.x)}: ${name}, ${exact(at.y)}${unit && ` – ${unit}`}`;
 }
 
 /** A number with its digits, as far as they mean something. */
-export function exact(value) {
+function exact(value) {
   return Math.abs(value) >= 1e15 ? value.toExponential(3) : String(Number(value.toPrecision(12)));
 }
 
 /** A number in few characters. */
-export function short(value) {
+function short(value) {
   const size = Math.abs(value);
   if (size >= 1e12) return value.toExponential(1);
-  if (size >= 1e9) return `${(value / 1e9).toPrecision(3)}G`;
-  if (size >= 1e6) return `${(value / 1e6).toPrecision(3)}M`;
-  if (size >= 1e4) return `${(value / 1e3).toPrecision(3)}k`;
-  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
+  if (size >= 1e9) return `${Number((value / 1e9).toPrecision(3))}G`;
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  return size >= 1000 || Number.isInteger(value) ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
 function clock(ms, span) {

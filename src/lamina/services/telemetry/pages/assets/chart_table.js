@@ -10,8 +10,8 @@ export class PointTable {
   constructor(title, unit) {
     this.note = element("p", { class: "faint" });
     this.rows = element("tbody");
-    const head = element("tr", {}, element("th", { scope: "col" }, "Time"), element("th", { scope: "col" }, "Line"),
-      element("th", { scope: "col", class: "number" }, unit || "Value"));
+    const head = element("tr", {}, element("th", { scope: "col" }, "Time"), element("th", { scope: "col", class: "number" }, unit || "Value"),
+      element("th", { scope: "col" }, "Line"));
     const table = element("table", { class: "points" }, element("caption", { class: "hushed" }, title), element("thead", {}, head), this.rows);
     this.details = element("details", { class: "data" }, element("summary", {}, "The same as a table"), this.note, scrolling(`${title}, table`, table));
   }
@@ -23,6 +23,6 @@ export class PointTable {
     all.sort((a, b) => b.at.x - a.at.x);
     this.note.textContent = all.length > ROWS_MAX ? `The newest ${ROWS_MAX} of ${all.length} points.` : `${all.length} points.`;
     this.rows.replaceChildren(...all.slice(0, ROWS_MAX).map(({ name, at }) => element("tr", {},
-      element("td", {}, momentText(at.x)), element("td", {}, name), element("td", { class: "number" }, String(at.y)))));
+      element("td", {}, momentText(at.x)), element("td", { class: "number" }, String(at.y)), element("td", {}, name))));
   }
 }

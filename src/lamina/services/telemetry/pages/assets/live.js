@@ -157,7 +157,8 @@ class LivePage {
     at("live").removeAttribute("aria-busy");
     this.showWhether(chains.length > 0);
     const total = chains.reduce((sum, each) => sum + each.node_count, 0);
-    say(`As of ${momentText(moment)}: ${total} ${total === 1 ? "node" : "nodes"} of ${chains.length} ${chains.length === 1 ? "chain" : "chains"}.`);
+    const counts = `${total} ${total === 1 ? "node" : "nodes"} of ${chains.length} ${chains.length === 1 ? "chain" : "chains"}`;
+    say(chains.length ? `As of ${momentText(moment)}: ${counts}.` : `As of ${momentText(moment)}: no node.`);
     this.askStatistics();
     this.drawNow();
   }

@@ -84,7 +84,7 @@ export class History {
     const failed = (await Promise.all(parts)).some((isDone) => isDone === false);
     if (failed || !this.dialog.open) return;
     if (this.moment === null) this.say(`As of ${momentText(Date.now())}.`);
-    else this.say(`Values and messages up to ${momentText(this.moment)}, the moment shown. What the store holds of the node is as of now.`);
+    else this.say(`Values and messages up to ${momentText(this.moment)}, the moment shown; connection and counts as of now.`);
   }
 
   say(text, isBad = false) {

@@ -79,7 +79,7 @@ function graticule() {
   const lines = shape("g", { "aria-hidden": "true" });
   for (let longitude = -150; longitude <= 150; longitude += 30) {
     lines.append(shape("line", { x1: longitude, x2: longitude, y1: -90, y2: 90, class: longitude ? "grid" : "grid zero" }));
-    lines.append(shape("text", { x: longitude + 1, y: 88 }, degrees(longitude, "E", "W")));
+    lines.append(shape("text", { x: longitude + 1, y: 88, class: longitude % 60 ? "minor" : "" }, degrees(longitude, "E", "W")));
   }
   for (let latitude = -60; latitude <= 60; latitude += 30) {
     lines.append(shape("line", { x1: -180, x2: 180, y1: -latitude, y2: -latitude, class: latitude ? "grid" : "grid zero" }));

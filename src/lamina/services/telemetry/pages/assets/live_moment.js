@@ -30,7 +30,7 @@ export class MomentBar {
     this.text = element("span");
     this.live = element("button", { type: "button", onclick: () => this.leave() }, "Back to live");
     bar.append(this.back, element("label", {}, "Step", this.size), this.forward,
-      element("label", {}, "Moment, UTC", this.field), element("button", {}, "Show the past"));
+      element("label", {}, "Moment, UTC", this.field), element("button", {}, "Show"));
     bar.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     this.field.addEventListener("input", () => this.field.setCustomValidity(""));
     banner.append(element("strong", {}, "The past"), this.text, this.live);
@@ -41,7 +41,7 @@ export class MomentBar {
     this.moment = moment;
     this.banner.hidden = moment === null;
     this.forward.disabled = moment === null;
-    this.text.textContent = moment === null ? "" : `Chains and nodes as they were at ${momentText(moment)}. Nothing here changes.`;
+    this.text.textContent = moment === null ? "" : `as it was at ${momentText(moment)}; nothing here changes`;
     this.field.value = moment === null ? "" : isoText(moment).slice(0, 19);
   }
 

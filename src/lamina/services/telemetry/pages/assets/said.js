@@ -1,6 +1,8 @@
 // What nodes say, made fit to show: anybody may send anything, so nothing here throws, whatever it is given.
 
 const CHARACTERS_MAX = 120;
+/** Characters that turn the writing of what follows round; without them a text cannot disturb what stands beside it. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
 const DATE_MS_MAX = 8.64e15;
 /** Beyond it a drawing's arithmetic leaves what numbers can hold. */
 const SIZE_MAX = 1e300;
@@ -15,7 +17,7 @@ export function numberOf(value) {
 /** A value as text of bounded length; `otherwise` where there is none. */
 export function textOf(value, otherwise = "?") {
   if (value === null || value === undefined || value === "") return otherwise;
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = (typeof value === "object" ? JSON.stringify(value) : String(value)).replace(TURNING, "");
   return text.length > CHARACTERS_MAX ? `${text.slice(0, CHARACTERS_MAX - 1)}…` : text;
 }
 
