@@ -23,6 +23,7 @@ from lamina.formats.ans104.signed_item import SignedItem
 
 UNIT, POSTGRES, GATEWAY = "unit", "postgres", "gateway"
 DRAINED_WITHIN_S = 600.0
+HEIGHT_WITHIN_S = 30.0
 POLL_S = 0.1
 _SIGNATURES = re.compile(r"^su_signatures_total (\S+)$", re.MULTILINE)
 
@@ -85,6 +86,18 @@ class Whole:
             roles.setdefault(role, []).append(child["pid"])
         self.roles: Mapping[str, Sequence[int]] = roles
         self._target = Target(self.port, roles, scratch)
+
+    def wait_for_height(self) -> None:
+        """Wait until the unit has asked its gateway, which starts beside it.
+
+        Raises:
+            TimeoutError: it was not told.
+        """
+        deadline = time.monotonic() + HEIGHT_WITHIN_S
+        while httpx.get(f"http://127.0.0.1:{self.port}/timestamp", trust_env=False).status_code != 200:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the unit does not know the height")
+            time.sleep(POLL_S)
 
     def spawn(self, processes: Sequence[SignedItem]) -> None:
         """Post these."""
@@ -153,7 +166,9 @@ def whole_running(**settings: object) -> Generator[Whole]:
         environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + platform.offset}"
         try:
             platform.start()
-            yield Whole(platform, directory)
+            whole = Whole(platform, directory)
+            whole.wait_for_height()
+            yield whole
         finally:
             if platform.process is not None:
                 end_process(platform.process)

@@ -116,6 +116,8 @@ def _decode_text(data: bytes, position: int, bytes_max: int) -> tuple[str, int]:
 
 def _decode_long(data: bytes, position: int) -> tuple[int, int]:
     """The zig-zag integer of 64 bits at `position`, and where the next value starts."""
+    if position < len(data) and (byte := data[position]) < 0x80:  # nearly every one
+        return (byte >> 1) ^ -(byte & 1), position + 1
     # Compat: encodings longer than needed are read, as every Avro reader does.
     value = shift = 0
     for index, byte in enumerate(data[position : position + _LONG_BYTES_MAX], position + 1):

@@ -75,8 +75,9 @@ class Sequencer:
             raise Overloaded
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._settings.patience_s):
-                return await self._schedule(process_id, submission)
+            with self._means.signer.client():
+                async with asyncio.timeout(self._settings.patience_s):
+                    return await self._schedule(process_id, submission)
         except TimeoutError:
             raise Overloaded from None
         finally:

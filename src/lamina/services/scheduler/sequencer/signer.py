@@ -2,14 +2,22 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 
 from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
 from lamina.formats.ans104.wallet import Wallet
 from lamina.services.scheduler.metrics import SIGNATURES
+
+SWITCH_S = 0.0005
+"""How long the interpreter may stay with one thread; five milliseconds by default.
+
+A thread that has signed must not wait that long before it signs again while the event loop renders a list.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +47,15 @@ class Signer:
             wallet: whose signatures.
             threads: how many are made at once.
         """
+        sys.setswitchinterval(SWITCH_S)
         self.wallet = wallet
+        self._threads = threads
         self._now: deque[_Job] = deque()
         self._later: deque[_Job] = deque()
         self._change = Condition()
         self._is_open = True
+        self._signing = 0
+        self._clients = 0
         self._is_their_turn = False
         for number in range(threads):
             Thread(target=self._work, name=f"sign-{number}", daemon=True).start()
@@ -53,6 +65,18 @@ class Signer:
         with self._change:
             self._is_open = False
             self._change.notify_all()
+
+    @contextlib.contextmanager
+    def client(self) -> Generator[None]:
+        """While a client's message is under way: what nobody waits for leaves one core alone."""
+        self._clients += 1
+        try:
+            yield
+        finally:
+            self._clients -= 1
+            if not self._clients and self._later:
+                with self._change:
+                    self._change.notify()
 
     async def sign(self, draft: Draft) -> SignedItem:
         """Sign what a client waits for."""
@@ -77,12 +101,12 @@ class Signer:
 
     def _work(self) -> None:
         while (job := self._take()) is not None:
-            if job.signed.done():
-                continue
             try:
                 done, failure = sign(job.draft, self.wallet), None
             except Exception as error:  # noqa: BLE001 - whoever waits for it is told
                 done, failure = None, error
+            with self._change:
+                self._signing -= 1
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 job.loop.call_soon_threadsafe(_finish, job.signed, done, failure)
 
@@ -90,19 +114,32 @@ class Signer:
         """The next one; waits for it. None when there will be none."""
         with self._change:
             while self._is_open:
-                if self._later and (not self._now or self._later_comes_first(self._later[0])):
-                    return self._later.popleft()
-                if self._now:
-                    return self._now.popleft()
-                self._change.wait()
+                jobs = self._next()
+                if jobs is None:
+                    self._change.wait(self._until_due_s())
+                    continue
+                job = jobs.popleft()
+                self._is_their_turn = jobs is self._now
+                if job.signed.done():
+                    continue
+                self._signing += 1
+                if self._next() is not None:
+                    self._change.notify()
+                return job
             return None
 
-    def _later_comes_first(self, oldest: _Job) -> bool:
-        """Whether what is overdue has its turn now: every second one, so that neither side stands still."""
-        if oldest.due is None or time.monotonic() < oldest.due:
-            return False
-        self._is_their_turn = not self._is_their_turn
-        return self._is_their_turn
+    def _next(self) -> "deque[_Job] | None":
+        """Whose turn it is: clients', but of what is overdue every second one; None where all must wait."""
+        is_overdue = self._until_due_s() == 0
+        if self._now and not (is_overdue and self._is_their_turn):
+            return self._now
+        has_room = not self._clients or self._signing + 1 < self._threads
+        return self._later if self._later and (is_overdue or has_room) else None
+
+    def _until_due_s(self) -> float | None:
+        """Seconds until what waits longest is overdue; None where nothing waits."""
+        due = self._later[0].due if self._later else None
+        return None if due is None else max(0.0, due - time.monotonic())
 
 
 def _finish(signed: "asyncio.Future[SignedItem]", done: SignedItem | None, failure: Exception | None) -> None:

@@ -1,9 +1,10 @@
 """Assignments and spawns made durable, with what must be uploaded, in one transaction."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from lamina.kernel.storage.database import Connection, Database
+from lamina.kernel.storage.database import Connection, Database, RowsRefused
 from lamina.services.scheduler.model.scheduled import Scheduled, Spawned
 
 Outcome = Literal["stored", "moved", "exists", "said"]
@@ -21,6 +22,11 @@ async def append(database: Database, scheduled: Sequence[Scheduled]) -> Sequence
         RowsRefused: of several, nothing is stored; of one, another unit stored the message at this moment.
         DatabaseUnavailable: nothing is stored.
     """
+    chains = _chains(scheduled)
+    if chains is not None:
+        # Nearly always nothing is there already. What is, an index refuses; then each is judged by itself.
+        with contextlib.suppress(RowsRefused):
+            return await _append_at_once(database, scheduled, chains)
     async with database.transaction("scheduler.append") as cx:
         outcomes = await _judge(cx, scheduled)
         stored = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome == "stored"]
@@ -105,6 +111,83 @@ async def _record_spawn(cx: Connection, payload: bytes) -> bool:
             _SPAWNS,
             payload,
         )
+    )
+
+
+def _chains(scheduled: Sequence[Scheduled]) -> Mapping[bytes, Sequence[Scheduled]] | None:
+    """The assignments of each process, in the order of their ids; None where one statement cannot store them.
+
+    That is where something must not have been said before, or where assignments do not follow one another.
+    """
+    chains: dict[bytes, list[Scheduled]] = {}
+    for each in sorted(scheduled, key=lambda each: each.process_id):
+        chain = chains.setdefault(each.process_id, [])
+        if each.recorded or (chain and each.follows != chain[-1].head.assignment_id):
+            return None
+        chain.append(each)
+    return chains
+
+
+async def _append_at_once(
+    database: Database, scheduled: Sequence[Scheduled], chains: Mapping[bytes, Sequence[Scheduled]]
+) -> Sequence[Outcome]:
+    """Store the chains whose heads are where they begin: lock, compare, swap and insert in one round trip."""
+    firsts = [chain[0] for chain in chains.values()]
+    lasts = [chain[-1].head for chain in chains.values()]
+    rows = await database.store(
+        "scheduler.append",
+        """
+        WITH chain AS (
+            SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[],
+                                 $6::bytea[], $7::bigint[])
+                   AS chain(process_id, after_nonce, after_id, nonce, assignment_id, hash_chain, ts)),
+             held AS MATERIALIZED (
+            SELECT h.process_id
+              FROM scheduler.heads h JOIN chain c ON h.process_id = c.process_id
+               AND h.nonce = c.after_nonce AND h.assignment_id IS NOT DISTINCT FROM c.after_id
+             ORDER BY h.process_id FOR UPDATE OF h),
+             moved AS (
+            UPDATE scheduler.heads h
+               SET nonce = c.nonce, assignment_id = c.assignment_id, hash_chain = c.hash_chain, ts = c.ts
+              FROM held JOIN chain c ON c.process_id = held.process_id
+             WHERE h.process_id = held.process_id
+            RETURNING h.process_id),
+             new AS (
+            SELECT n.*
+              FROM unnest($8::bytea[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bytea[], $13::bytea[],
+                          $14::bytea[])
+                   AS n(process_id, nonce, ts, message_id, assignment_id, assignment, item)
+              JOIN moved ON moved.process_id = n.process_id),
+             queued AS (INSERT INTO scheduler.outbox (process_id, nonce) SELECT process_id, nonce FROM new),
+             stored AS (
+            INSERT INTO scheduler.messages
+                   (process_id, nonce, ts, message_id, assignment_id, assignment, item)
+            SELECT * FROM new)
+        SELECT process_id FROM moved
+        """,
+        [first.process_id for first in firsts],
+        [first.head.nonce - 1 for first in firsts],
+        [first.follows for first in firsts],
+        [last.nonce for last in lasts],
+        [last.assignment_id for last in lasts],
+        [last.hash_chain for last in lasts],
+        [last.ts for last in lasts],
+        *_columns(scheduled),
+    )
+    moved = {row["process_id"] for row in rows}
+    return ["stored" if each.process_id in moved else "moved" for each in scheduled]
+
+
+def _columns(scheduled: Sequence[Scheduled]) -> tuple[list[object], ...]:
+    """Process, nonce, time, message, assignment's id, assignment and item of each."""
+    return (
+        [each.process_id for each in scheduled],
+        [each.head.nonce for each in scheduled],
+        [each.head.ts for each in scheduled],
+        [each.message_id for each in scheduled],
+        [each.head.assignment_id for each in scheduled],
+        [each.assignment for each in scheduled],
+        [each.item for each in scheduled],
     )
 
 
@@ -196,13 +279,7 @@ async def _insert(cx: Connection, stored: Sequence[Scheduled]) -> None:
         INSERT INTO scheduler.messages (process_id, nonce, ts, message_id, assignment_id, assignment, item)
         SELECT * FROM new
         """,
-        [each.process_id for each in stored],
-        [each.head.nonce for each in stored],
-        [each.head.ts for each in stored],
-        [each.message_id for each in stored],
-        [each.head.assignment_id for each in stored],
-        [each.assignment for each in stored],
-        [each.item for each in stored],
+        *_columns(stored),
     )
     digests = [(each.process_id, digest) for each in stored for digest in each.recorded]
     if digests:
