@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from lamina.formats import base64url
 from lamina.formats.ans104 import item as items
@@ -27,6 +29,9 @@ from lamina.services.scheduler.rules.payload import respellable
 from lamina.services.scheduler.rules.submission import SizeRule, check_tags, kind_of
 from lamina.services.scheduler.sequencer.line import Submission
 from lamina.services.scheduler.store import processes, writes
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 OFF_LOOP_BYTES = 65_536
 """Hashing more than this is worth a thread."""
@@ -71,8 +76,9 @@ class Submit:
             return await self._spawn(item)
         hashes: tuple[bytes, ...] = ()
         if self._unit.settings.deep_hash_checks and item.tag("From-Process") is not None:
-            hashes = content_digests(item.tags, item.target, item.anchor, item.data)
-        submission = Submission(item.id_bytes, bytes(item.raw), excluded(asked), hashes, respellable(item))
+            hashes = await _hashed(item.size, content_digests, item.tags, item.target, item.anchor, item.data)
+        payload = await _hashed(item.size, respellable, item)
+        submission = Submission(item.id_bytes, bytes(item.raw), excluded(asked), hashes, payload)
         await self._unit.sequencer.schedule(item.target, submission)
         return item.id_bytes
 
@@ -88,8 +94,7 @@ class Submit:
             raise BadItem.of(fault) from None
         if not self._unit.settings.verify:
             return item
-        is_right = verify(item) if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(verify, item)
-        if not is_right:
+        if not await _hashed(item.size, verify, item):
             ethereum = item.signature_type in {SignatureType.ETHEREUM, SignatureType.TYPED_ETHEREUM}
             raise BadItem(f"{'Ethereum signature' if ethereum else 'Signature'} verification failed")
         return item
@@ -106,7 +111,8 @@ class Submit:
             at = assignment.place(process_id, Head(NONE, None, None, now_ms - 1), now_ms, height)
             own = await unit.signer.sign(assignment.draft(at, None))
             head, signed = Head(at.nonce, own.id_bytes, at.hash_chain, at.ts), own.to_bytes()
-        spawned = Spawned(process_id, bytes(item.raw), height, head, signed, respellable(item))
+        payload = await _hashed(item.size, respellable, item)
+        spawned = Spawned(process_id, bytes(item.raw), height, head, signed, payload)
         if await writes.spawn(unit.database, spawned) == "exists":
             raise MessageExists
         return process_id
@@ -118,3 +124,10 @@ class Submit:
             return
         if id_bytes(boot) is None or not await self._unit.gateway.has_data(boot):
             raise SchedulerError("Invalid tx id for On-Boot tag")
+
+
+async def _hashed(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do work that hashes an item, a large one off the loop."""
+    if size < OFF_LOOP_BYTES:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
