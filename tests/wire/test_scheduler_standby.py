@@ -60,10 +60,18 @@ def test_reads_go_to_a_standby_that_has_everything_written_here(cluster: QuorumC
         assert len(unit.edges(process.id)) == 5, "without it the primary answers"
         assert unit.post(message(by, process, b"after").to_bytes()).status_code == 200
         assert len(unit.edges(process.id)) == 6
-    with scheduler_running(
-        postgres__dsn=cluster.standbys[1].dsn, read_only=True, postgres__read_only=True
-    ) as unit:
-        wait(lambda: len(unit.edges(process.id)) == 6)
+
+
+def test_a_read_only_unit_is_well_on_a_standby(cluster: QuorumCluster) -> None:
+    standby, by = cluster.standbys[1], signer()
+    process = spawn(by)
+    with scheduler_running(postgres__dsn=cluster.primary.dsn) as unit:
+        assert unit.post(process.to_bytes()).status_code == 200
+        for number in range(3):
+            assert unit.post(message(by, process, b"%d" % number).to_bytes()).status_code == 200
+    settings = {"postgres__dsn": standby.dsn, "read_only": True, "postgres__read_only": True}
+    with scheduler_running(**settings) as unit:
+        wait(lambda: len(unit.edges(process.id)) == 3)
         answer = unit.post(message(by, process, b"refused").to_bytes())
         assert (answer.status_code, answer.json()) == (403, {"error": "This SU is read only"})
         assert unit.get(f"/processes/{process.id}")["process_id"] == process.id
