@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -26,11 +26,19 @@ MESSAGE_TAGS = (Tag("Data-Protocol", "ao"), Tag("Variant", "ao.TN.1"), Tag("Type
 class Unit:
     """One unit's door."""
 
-    def __init__(self, platform: RunningPlatform) -> None:
+    def __init__(self, platform: RunningPlatform, environment: dict[str, str]) -> None:
         self.platform = platform
+        self._environment = environment
         self.url = f"http://127.0.0.1:{9000 + platform.offset}"
         self.gateway_url = f"http://127.0.0.1:{1984 + platform.offset}"
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+
+    def restart(self, **settings: object) -> None:
+        """Stop it and start it again with other settings too."""
+        assert self.platform.stop() == 0, self.platform.log_tail()
+        self._environment.update(variables(settings))
+        self.platform.start()
+        self.wait_height()
 
     def wait_height(self) -> None:
         """Until a gateway has told the network's height; before that nothing is scheduled."""
@@ -68,20 +76,26 @@ def tags_of(item: dict[str, Any]) -> dict[str, str]:
     return {tag["name"]: tag["value"] for tag in item["tags"]}
 
 
+def variables(settings: Mapping[str, object]) -> dict[str, str]:
+    """The scheduler's settings, and others that say their section, as variables."""
+    names = {name: name if "__" in name else f"scheduler__{name}" for name in settings}
+    return {f"LAMINA_{names[name].upper()}": str(value) for name, value in settings.items()}
+
+
 @contextlib.contextmanager
 def scheduler_running(
     services: Sequence[str] = ("scheduler", "gateway"), *, dsn: str | None = None, **settings: object
 ) -> Iterator[Unit]:
     """`lamina up --services scheduler,gateway`, until the end of the block; on a database, if one is named."""
     environment = {"LAMINA_LOG__LEVEL": "info"}
-    environment |= {f"LAMINA_SCHEDULER__{name.upper()}": str(value) for name, value in settings.items()}
+    environment |= variables(settings)
     with open_directory() as directory:
         chosen = ("--services", ",".join(services))
         platform = RunningPlatform(directory / "data", environment=environment, args=chosen)
         own_gateway = f"http://127.0.0.1:{1984 + platform.offset}"
         environment.setdefault("LAMINA_SCHEDULER__GATEWAY_URL", own_gateway)
         platform.dsn = dsn or platform.dsn
-        unit = Unit(platform)
+        unit = Unit(platform, environment)
         try:
             platform.start()
             if "gateway" in services:

@@ -9,7 +9,7 @@ from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import json_response
 from lamina.services.scheduler import render
 from lamina.services.scheduler.api.assign import Assign
-from lamina.services.scheduler.api.item import ItemReader
+from lamina.services.scheduler.api.item import ItemReader, hashed
 from lamina.services.scheduler.api.query import Query, excluded, id_bytes
 from lamina.services.scheduler.api.unit import Unit
 from lamina.services.scheduler.errors import MessageExists, SchedulerError
@@ -63,8 +63,9 @@ class Submit:
             return await self._spawn(item)
         hashes: tuple[bytes, ...] = ()
         if self._unit.settings.deep_hash_checks and item.tag("From-Process") is not None:
-            hashes = content_digests(item.tags, item.target, item.anchor, item.data)
-        submission = Submission(item.id_bytes, bytes(item.raw), excluded(asked), hashes, respellable(item))
+            hashes = await hashed(item.size, content_digests, item.tags, item.target, item.anchor, item.data)
+        payload = await hashed(item.size, respellable, item)
+        submission = Submission(item.id_bytes, bytes(item.raw), excluded(asked), hashes, payload)
         await self._unit.sequencer.schedule(item.target, submission)
         return item.id_bytes
 
@@ -80,7 +81,8 @@ class Submit:
             at = assignment.place(process_id, Head(NONE, None, None, now_ms - 1), now_ms, height)
             own = await unit.signer.sign(assignment.draft(at, None))
             head, signed = Head(at.nonce, own.id_bytes, at.hash_chain, at.ts), own.to_bytes()
-        spawned = Spawned(process_id, bytes(item.raw), height, head, signed, respellable(item))
+        payload = await hashed(item.size, respellable, item)
+        spawned = Spawned(process_id, bytes(item.raw), height, head, signed, payload)
         if await writes.spawn(unit.database, spawned) == "exists":
             raise MessageExists
         return process_id

@@ -38,7 +38,7 @@ class Submission:
         exclude: as the client asked.
         deep_hashes: see `Scheduled`.
         payload: see `Scheduled`.
-        since: when it came, by `time.perf_counter()`.
+        since: when it came, by `time.perf_counter()`; None once its turn has come a first time.
         done: gets the assignment's id.
     """
 
@@ -47,7 +47,7 @@ class Submission:
     exclude: Sequence[str] = ()
     deep_hashes: tuple[bytes, ...] = ()
     payload: bytes | None = None
-    since: float = field(default_factory=time.perf_counter)
+    since: float | None = field(default_factory=time.perf_counter)
     done: "asyncio.Future[bytes]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -108,7 +108,9 @@ class Line:
     async def _schedule(self, submission: Submission) -> None:
         if submission.done.done():
             return
-        observe("acquire_write_lock", submission.since)
+        if submission.since is not None:
+            observe("acquire_write_lock", submission.since)
+            submission.since = None
         try:
             scheduled = await self._sign(submission)
         except LaminaError as failure:

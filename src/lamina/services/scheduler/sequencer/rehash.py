@@ -8,6 +8,7 @@ import asyncio
 
 import structlog
 
+from lamina.formats import base64url
 from lamina.formats.ans104.item import parse
 from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Database
@@ -49,6 +50,13 @@ class Rehash:
             await deep_hashes.keep(self._database, process_id, found)
             after = rows[-1]["nonce"]
         await deep_hashes.finish(self._database, process_id, self._version)
+        if after >= 0:
+            _log.info(
+                "what was said in a process is hashed",
+                process=base64url.encode(process_id),
+                version=self._version,
+                up_to_nonce=after,
+            )
 
 
 def _digests(items: list[bytes]) -> list[bytes]:
