@@ -24,8 +24,10 @@ from lamina.kernel.contracts import (
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
 from lamina.kernel.storage.database import Database
+from lamina.kernel.web.openapi_routes import add_documentation
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
+from lamina.services.scheduler.api import openapi
 from lamina.services.scheduler.api.failure import render_error
 from lamina.services.scheduler.api.reads import GetLatest, GetMessage, GetProcess, GetRoot, GetTimestamp
 from lamina.services.scheduler.api.submit import Submit, Unit
@@ -114,4 +116,5 @@ def _router(unit: Unit) -> Router:
     router.add("/processes/{id}", {"GET": GetProcess(unit.database)})
     router.add("/{id}", {"GET": GetMessage(unit.database, unit.settings)})
     router.add("/{id}/latest", {"GET": GetLatest(unit.database)})
+    add_documentation(router, openapi.document(unit.settings))
     return router
