@@ -66,7 +66,7 @@ SCHEMAS: dict[str, Part] = {
         },
     ),
     "Assignment": closed_object(
-        "The unit's signed word on the place of a message. Its tags: `Process`, `Epoch`, `Nonce`, `Hash-Chain`, "
+        "The unit's signed word on the place of a message. Tags: `Process`, `Epoch`, `Nonce`, `Hash-Chain`, "
         "`Block-Height`, `Timestamp`, `Data-Protocol`, `Type`, `Variant`, `Message`, `Exclude`.",
         dict(_SIGNED),
     ),
