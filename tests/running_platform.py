@@ -23,7 +23,7 @@ import asyncpg
 import httpx
 
 READY_TIMEOUT_S = 60.0
-_DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 1984)
+_DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 9001, 1984)
 OFFSET_STEP = 11
 PLACES = 4
 OFFSETS_EACH = 280
@@ -33,8 +33,8 @@ _numbers = itertools.count()
 def free_port_offset() -> int:
     """An offset at which every default port is free now, and that nobody else is given.
 
-    Offsets are multiples of eleven, which divides no difference of two default ports, so that none becomes
-    another one's; each test process has a range of its own. All ports are below 32768, where Linux begins to
+    Offsets are multiples of eleven, which divides no difference of two default ports (but of the scheduler's
+    router and the admin listener, 83 offsets apart), so that none becomes another one's; each test process has a range of its own. All ports are below 32768, where Linux begins to
     take ports for outgoing connections.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")

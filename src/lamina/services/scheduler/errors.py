@@ -1,7 +1,7 @@
 """Known errors of the scheduler, with the texts that users of the original know (spec/scheduler.md 7.3)."""
 
 from lamina.formats.ans104.errors import ItemPart, MalformedItem
-from lamina.kernel.errors import LaminaError
+from lamina.kernel.errors import ConfigurationError, LaminaError
 
 
 class SchedulerError(LaminaError):
@@ -86,6 +86,38 @@ class ClockBehind(LaminaError):
 
     code = "scheduler_clock_behind"
     http_status = 503
+
+
+class BadSchedulerList(ConfigurationError):
+    """The scheduler list cannot be used as it stands."""
+
+    code = "scheduler_list"
+
+    def default_hint(self) -> str:
+        """Show the form of a list."""
+        return 'The list is JSON: [{"url": "https://su1.example.org"}, ...]; see docs/how-to/run-a-router.md'
+
+
+class UnitDown(LaminaError):
+    """The unit of a process cannot be reached, so nothing was sent to it."""
+
+    code = "scheduler_unit_down"
+    http_status = 503
+    retryable = True
+
+
+class UnitUnclear(LaminaError):
+    """The unit of a process gave no answer that could be passed on; it may have done what was asked."""
+
+    code = "scheduler_unit_unclear"
+    http_status = 502
+
+
+class RoutedTwice(LaminaError):
+    """A router sent this to a router: the scheduler list must name units, and no router."""
+
+    code = "scheduler_routed_twice"
+    http_status = 502
 
 
 class GatewayUnavailable(LaminaError):

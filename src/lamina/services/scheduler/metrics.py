@@ -21,3 +21,16 @@ HEIGHT = Gauge("su_gateway_height", "Height of the network", multiprocess_mode="
 HEIGHT_AGE = Gauge(
     "su_gateway_height_age_seconds", "Time since a gateway told the height", multiprocess_mode="livemax"
 )
+ROUTED = Counter("su_routed_total", "Requests that the router answered, by how", ["how"])
+PLACED = Counter("su_placed_total", "New processes that the router placed")
+UNIT_UP = Gauge(
+    "su_unit_up", "Whether a unit answered when it was looked at last", ["url"], multiprocess_mode="livemin"
+)
+UNIT_PROCESSES = Gauge(
+    "su_unit_processes", "Processes placed on a unit", ["url"], multiprocess_mode="livemax"
+)
+LIST_USABLE = Gauge(
+    "su_scheduler_list_usable",
+    "Whether the scheduler list could be used as it stands",
+    multiprocess_mode="livemin",
+)

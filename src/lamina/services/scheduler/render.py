@@ -8,6 +8,8 @@ import orjson
 from lamina.formats import base64url
 from lamina.formats.ans104.item import DataItem, owner_address, parse
 from lamina.kernel.storage.database import Record
+from lamina.services.scheduler.model.look import Look
+from lamina.services.scheduler.model.unit import KnownUnit
 from lamina.services.scheduler.rules.assignment import height_text
 
 
@@ -34,6 +36,20 @@ def root(address: str, now_ms: int) -> bytes:
 def timestamp(height: int, now_ms: int) -> bytes:
     """The answer to `GET /timestamp`."""
     return orjson.dumps({"block_height": height_text(height), "timestamp": str(now_ms)})
+
+
+def unit(known: KnownUnit, look: Look | None) -> dict[str, Any]:
+    """A unit of a router; `up` is null before the first look at it."""
+    return {
+        "url": known.url,
+        "up": None if look is None else look.reason is None,
+        "latency_ms": None if look is None or look.latency_ms is None else round(look.latency_ms, 1),
+        "reason": None if look is None else look.reason,
+        "process_count": known.process_count,
+        "no_route": known.no_route,
+        "wallets_to_route": sorted(known.wallets),
+        "wallets_only": known.wallets_only,
+    }
 
 
 def message_object(assignment: bytes, item: bytes | None, *, show_anchor: bool = False) -> dict[str, Any]:

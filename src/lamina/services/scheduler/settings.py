@@ -111,6 +111,36 @@ class SchedulerSettings(Section):
         60.0, unit="s", doc="A clock further behind a process's last timestamp refuses to write."
     )
     upload_concurrency: Count = setting(8, unit="uploads", doc="Uploads under way at once.")
+    mode: str = setting(
+        "su",
+        doc="router: only a router runs, which sends clients to units; anything else: a unit.",
+        legacy=("MODE",),
+    )
+    router_port: Port = setting(9001, doc="Port of the router.")
+    schedulers_path: str = setting(
+        "",
+        doc="The scheduler list, a JSON file; a router runs beside the unit where one is named.",
+        legacy=("SCHEDULER_LIST_PATH",),
+    )
+    schedulers_interval_s: Seconds = setting(5.0, unit="s", doc="Time between looks at the scheduler list.")
+    schedulers_bytes_max: Count = setting(1_048_576, unit="bytes", doc="Largest scheduler list.")
+    router_post: Literal["redirect", "proxy"] = setting(
+        "redirect",
+        doc="Whether the router answers POST with the unit's address, or forwards it and relays the answer.",
+        legacy=("SU_ROUTER_POST",),
+    )
+    unit_timeout_s: Seconds = setting(
+        25.0,
+        unit="s",
+        doc="Longest that a forwarded POST may take; keep it below http.request_timeout_s.",
+    )
+    unit_connect_timeout_s: Seconds = setting(
+        3.0, unit="s", doc="Longest that the router tries to reach a unit, and waits for its health."
+    )
+    unit_interval_s: Seconds = setting(5.0, unit="s", doc="Time between looks at the units' health.")
+    unit_connections_max: Count = setting(
+        64, unit="connections", doc="Most connections of the router to one unit."
+    )
 
 
 SETTINGS = SchedulerSettings
@@ -121,3 +151,10 @@ def address(settings: Settings) -> tuple[str, int]:
     """Where the API listens, the platform's port offset included."""
     scheduler = settings.get(SchedulerSettings)
     return scheduler.host, shifted(scheduler.port, settings, origin=settings.origin("scheduler", "port"))
+
+
+def router_address(settings: Settings) -> tuple[str, int]:
+    """Where the router listens, the platform's port offset included."""
+    scheduler = settings.get(SchedulerSettings)
+    origin = settings.origin("scheduler", "router_port")
+    return scheduler.host, shifted(scheduler.router_port, settings, origin=origin)

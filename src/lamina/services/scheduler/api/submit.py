@@ -1,24 +1,18 @@
 """`POST /`: spawns, messages, and assignments of what is elsewhere (spec/scheduler.md 10, 13)."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 
 from lamina.formats import base64url
 from lamina.formats.ans104 import item as items
-from lamina.formats.ans104.errors import MalformedItem
 from lamina.formats.ans104.item import DataItem
-from lamina.formats.ans104.signature_type import SignatureType
-from lamina.formats.ans104.verification import verify
-from lamina.formats.avro_tags import DEFAULT_LIMITS, STRICT_LIMITS
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.storage.database import Database
-from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import json_response
 from lamina.services.scheduler import render
+from lamina.services.scheduler.api.item import ItemReader
 from lamina.services.scheduler.api.query import Query, id_bytes
 from lamina.services.scheduler.errors import (
-    BadItem,
     GatewayUnavailable,
     ProcessNotFound,
     ReadOnly,
@@ -38,8 +32,6 @@ from lamina.services.scheduler.settings import SchedulerSettings
 from lamina.services.scheduler.store import processes, writes
 
 SETTLEMENT_DEPTH = 20
-OFF_LOOP_BYTES = 65_536
-"""Hashing more than this is worth a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Submit:
         """Prepare."""
         self._unit = unit
         settings = unit.settings
-        self._limits = STRICT_LIMITS if settings.strict_ans104 else DEFAULT_LIMITS
+        self._items = ItemReader(settings)
         self._size = SizeRule(
             settings.message_bytes_max,
             _names(settings.size_exempt_owners),
@@ -84,8 +76,7 @@ class Submit:
         await json_response(send, 200, render.submitted(answer, time.time_ns() // 1_000_000))
 
     async def _post(self, scope: Scope, receive: Receive, asked: Query) -> bytes:
-        body = await read_body(scope, receive, self._unit.settings.body_bytes_max)
-        item = await self._read(body)
+        item = await self._items.read(scope, receive)
         kind = kind_of(item)
         check_tags(item, kind)
         if kind == "Process":
@@ -99,24 +90,6 @@ class Submit:
         submission = Submission(item.id_bytes, bytes(item.raw), _excluded(asked), hashes)
         await self._unit.sequencer.schedule(item.target, submission)
         return item.id_bytes
-
-    async def _read(self, body: bytes) -> DataItem:
-        """Parse and verify, large items off the loop.
-
-        Raises:
-            BadItem: it is no item, or not its owner's.
-        """
-        try:
-            item = items.parse(body, self._limits)
-        except MalformedItem as fault:
-            raise BadItem.of(fault) from None
-        if not self._unit.settings.verify:
-            return item
-        is_right = verify(item) if len(body) < OFF_LOOP_BYTES else await asyncio.to_thread(verify, item)
-        if not is_right:
-            ethereum = item.signature_type in {SignatureType.ETHEREUM, SignatureType.TYPED_ETHEREUM}
-            raise BadItem(f"{'Ethereum signature' if ethereum else 'Signature'} verification failed")
-        return item
 
     async def _spawn(self, item: DataItem) -> bytes:
         unit, process_id = self._unit, item.id_bytes
