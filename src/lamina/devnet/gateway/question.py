@@ -14,9 +14,7 @@ from lamina.kernel.errors import LaminaError
 FIRST = 10
 FIRST_MAX = 100
 NESTING_MAX = 16
-_TOKEN = re.compile(
-    r'(?:[\s,]|#[^\n]*)*(?P<token>\$?[A-Za-z_]\w*|-?\d{1,18}|"(?:[^"\\\n]|\\.)*"|[^\s,])', re.ASCII
-)
+_TOKEN = re.compile(r'#[^\n]*|(?P<token>\$?[A-Za-z_]\w*|-?\d{1,18}|"(?:[^"\\\n]|\\.)*"|[^\s,])', re.ASCII)
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
@@ -106,7 +104,7 @@ class _Reader:
     """Walks over the tokens of a query."""
 
     def __init__(self, query: str, variables: Mapping[str, Any]) -> None:
-        self._tokens: Iterator[str] = (match["token"] for match in _TOKEN.finditer(query))
+        self._tokens: Iterator[str] = (match["token"] for match in _TOKEN.finditer(query) if match["token"])
         self._variables = variables
 
     def arguments_of(self, field: str) -> dict[str, Any]:
