@@ -175,7 +175,7 @@ async function utils(tell) {
     tell('validated', await validate(given.scheduler))
     tell('raw', await raw(given.scheduler))
     tell('located', await locate(spawn.id, given.scheduler))
-    const unknown = validate(spawn.id)
+    const unknown = validate(given.module)
     tell('unknown', await unknown.then(String, ({ name }) => name))
 }
 
