@@ -19,6 +19,7 @@ from lamina.kernel.contracts import (
     Listener,
     Part,
     ProcessSpec,
+    Reporter,
     ServicePlan,
     Task,
     Verdict,
@@ -41,6 +42,7 @@ from lamina.services.scheduler.peers.network import Network
 from lamina.services.scheduler.peers.scheduler_list import SchedulerList
 from lamina.services.scheduler.peers.unit_client import UnitClient
 from lamina.services.scheduler.peers.unit_health import UnitHealth
+from lamina.services.scheduler.reports import SchedulerReporter
 from lamina.services.scheduler.sequencer.placer import Placer
 from lamina.services.scheduler.sequencer.sequencer import Sequencer
 from lamina.services.scheduler.sequencer.signer import Signer
@@ -138,9 +140,9 @@ async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     return {}
 
 
-async def reporter(kernel: Kernel) -> None:
-    """The scheduler says nothing to telemetry yet."""
-    del kernel
+async def reporter(kernel: Kernel) -> Reporter:
+    """What was scheduled, and what waits for the uploader."""
+    return SchedulerReporter(kernel.database, load_wallet(kernel.settings).address)
 
 
 async def verify(database: Database, advanced: Advanced) -> Verdict:
