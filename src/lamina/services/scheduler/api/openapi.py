@@ -81,6 +81,9 @@ Ids, owners, signatures and links are base64url without padding. Every known ref
 also for ids that nobody knows. A list has at most {settings.default_limit} messages unless it is asked for
 another number, and is refused where it would have more than {settings.read_bytes_max} bytes.
 
+Routers to several units answer these paths with 307 and the unit's address in `Location`; they need
+`process-id` where the path names no process.
+
 HEAD is answered as GET without its body, OPTIONS with `Allow`. A trailing slash changes nothing. Pages of any
 origin may read the answers. Unknown parameters are ignored; of a repeated one the first value counts.
 """.strip()

@@ -6,6 +6,7 @@ from lamina.services.scheduler.settings import SchedulerSettings
 NOT_ROUTED: Answer = ("404", response_ref("NotRouted"))
 READ: tuple[Answer, ...] = (
     ("400", response_ref("Refused")),
+    ("403", response_ref("Forbidden")),
     NOT_ROUTED,
     ("503", response_ref("Unavailable")),
 )
@@ -38,11 +39,16 @@ def failures(settings: SchedulerSettings) -> Part:
             error,
             {"error": 'NotFound("Process not found")'},
         )[1],
-        "Forbidden": answer(403, "This unit takes no writes.", error, {"error": "This SU is read only"})[1],
+        "Forbidden": answer(
+            403,
+            "This unit takes no writes, none from this address, or does not serve this process.",
+            error,
+            {"error": "This SU is read only"},
+        )[1],
         "Unavailable": answer(
             503,
-            "No gateway has told the network's height yet, there is too much to do, or the database does not "
-            "answer. Posting the same item again is safe.",
+            "The unit just started, no gateway has told the network's height yet, there is too much to do, "
+            "or the database does not answer. Posting the same item again is safe.",
             error,
             {"error": "gateway height unknown"},
             headers={"Retry-After": header("Seconds to wait.", {"type": "integer", "minimum": 1})},
