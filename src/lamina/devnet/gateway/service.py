@@ -33,9 +33,10 @@ from lamina.kernel.contracts import (
     ServicePlan,
     Verdict,
 )
-from lamina.kernel.errors import LaminaError
+from lamina.kernel.errors import ConfigurationError, LaminaError
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
+from lamina.kernel.settings.platform import PlatformSettings
 from lamina.kernel.storage.database import Connection, Database
 from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import Reply, json_response
@@ -57,8 +58,16 @@ def plan(settings: Settings) -> ServicePlan:
 
 
 async def prepare(kernel: Kernel) -> None:
-    """Nothing to prepare."""
-    del kernel
+    """Refuse to stand in for a network that people rely on.
+
+    Raises:
+        ConfigurationError: the platform is no trial.
+    """
+    if kernel.settings.get(PlatformSettings).profile == "production":
+        raise ConfigurationError(
+            "The service gateway invents a network for trials; the profile is production",
+            hint="Leave gateway out of platform.services, and name real ones with scheduler.gateway_url",
+        )
 
 
 async def build(kernel: Kernel, role: str) -> Part:
