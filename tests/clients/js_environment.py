@@ -17,6 +17,7 @@ DRIVER = ("bigchaindb-driver@3.2.0", "crypto-conditions@2.0.1")
 # It does not name axios either, which it loads with everything else.
 ARBUNDLES = ("@dha-team/arbundles@1.0.4", "axios@1.7.9")
 SCHEDULER_UTILS = ("@permaweb/ao-scheduler-utils@0.0.29",)
+AO_CLIENTS = ("@permaweb/aoconnect@0.0.98", "@permaweb/ao-scheduler-utils@0.0.29", *ARBUNDLES)
 
 
 def js_driver_folder() -> Path:
@@ -44,6 +45,15 @@ def scheduler_utils_folder() -> Path:
         ClientsUnavailableError: no node, no npm or no registry.
     """
     return _folder(SCHEDULER_UTILS, "@permaweb/ao-scheduler-utils")
+
+
+def ao_clients_folder() -> Path:
+    """The folder whose `node_modules` holds aoconnect and scheduler-utils, made when it is not there yet.
+
+    Raises:
+        ClientsUnavailableError: no node, no npm or no registry.
+    """
+    return _folder(AO_CLIENTS, "@permaweb/aoconnect")
 
 
 def _folder(libraries: Sequence[str], loaded: str) -> Path:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from tests.running_platform import RunningPlatform, open_directory
+from tests.scheduler_unit import scheduler_running, tags_of
 from tests.shared_data import PROJECT_ROOT
 from tests.telemetry_service import Telemetry
 
@@ -19,6 +20,7 @@ def test_demo_tells_its_story(platform: RunningPlatform) -> None:
         "['3', '7']",
         "Alice and Carol signed",
         "voted valid",
+        "The scheduler does not run, so its chapter is left out.",
     ):
         assert line in told.stdout
 
@@ -48,6 +50,27 @@ def test_demo_of_telemetry_alone(telemetry: Telemetry) -> None:
     told = telemetry.platform.run("demo")
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("\n1. Telemetry:")
+
+
+def test_demo_of_the_scheduler() -> None:
+    with scheduler_running() as unit:
+        told = unit.platform.run("demo")
+        (process_id,) = {line.split("/")[-1] for line in told.stdout.splitlines() if "/processes/" in line}
+        nodes = unit.edges(process_id)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("\n1. Scheduler:")
+    assert [node["message"]["data"] for node in nodes] == ["Hello", "How are you?", "Goodbye"]
+    for nonce, node in enumerate(nodes):
+        assert f"nonce {nonce}  link {tags_of(node['assignment'])['Hash-Chain'][:8]}…" in told.stdout
+    assert "Proved: no nonce is missing" in told.stdout
+
+
+def test_demo_of_a_scheduler_without_a_gateway_says_what_to_do() -> None:
+    with scheduler_running(("scheduler",)) as unit:
+        told = unit.platform.run("demo")
+    assert told.returncode == 5
+    assert "gateway height unknown" in told.stderr
+    assert "scheduler.gateway_url" in told.stderr
 
 
 def test_demo_without_a_platform_says_what_to_do(platform: RunningPlatform) -> None:

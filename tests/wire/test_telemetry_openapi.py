@@ -3,8 +3,8 @@
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
+from tests.described_answers import holds, response_of
 from tests.telemetry_service import Telemetry, wait_until
 
 from lamina.sdk.telemetry import Identity, TelemetryClient
@@ -49,27 +49,6 @@ def live_paths() -> list[str]:
         f"/live/chains/{GENESIS}/nodes?name=ALICE&stale=false",
         f"/live/chains/{GENESIS}/stats",
     ]
-
-
-def response_of(document: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
-    response = document["paths"][path][method]["responses"][str(status)]
-    if "$ref" in response:
-        return document["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    return response
-
-
-def holds(document: dict[str, Any], answer: httpx.Response, path: str, method: str = "get") -> None:
-    """The answer is one that the document tells of, with its headers and its body."""
-    response = response_of(document, path, method, answer.status_code)
-    assert set(response.get("headers", {})) <= {name.title() for name in answer.headers}
-    content = response.get("content", {})
-    if not content:
-        assert answer.content == b""
-        return
-    media = content[answer.headers["content-type"].partition(";")[0]]
-    if answer.headers["content-type"].startswith("application/json"):
-        schema = {**media["schema"], "components": document["components"]}
-        jsonschema.Draft202012Validator(schema).validate(answer.json())
 
 
 def test_every_json_route_is_described_and_every_described_operation_is_routed(

@@ -18,7 +18,7 @@ class NothingToShow(LaminaError):
 
     def default_hint(self) -> str:
         """Name one that has."""
-        return "Run: lamina up --services ledger,telemetry"
+        return "Run: lamina up --services ledger,telemetry,scheduler,gateway"
 
 
 def command(
@@ -29,15 +29,22 @@ def command(
 
     Example: lamina demo
     """
-    from lamina.cli import story, telemetry_story
+    from lamina.cli import scheduler_story, story, telemetry_story
     from lamina.cli.narrator import Narrator
 
     options = options_of(context)
     addresses: dict[str, str] = {"ledger.http": url} if url else running_platform(options)["addresses"]
-    stories = {"ledger.http": story.tell, "telemetry.http": telemetry_story.tell}
+    stories = {
+        "ledger.http": story.tell,
+        "telemetry.http": telemetry_story.tell,
+        "scheduler.http": scheduler_story.tell,
+    }
     told = [name for name in stories if name in addresses]
     if not told:
         raise NothingToShow("The running platform has no service with a story to tell")
     narrator = Narrator(result_console(color=options.color))
     for name in told:
         stories[name](addresses[name].rstrip("/"), narrator)
+    if not url and "scheduler.http" not in addresses:
+        narrator.say("The scheduler does not run, so its chapter is left out.")
+        narrator.say("To see it: lamina up --services ledger,telemetry,scheduler,gateway")

@@ -2,7 +2,10 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from lamina.formats.ans104.item import DataItem
 
 GENESIS_S = 1_577_836_800  # 2020-01-01: heights look like those of a network that is some years old
 
@@ -11,8 +14,7 @@ GENESIS_S = 1_577_836_800  # 2020-01-01: heights look like those of a network th
 class Known:
     """An item and where it lies."""
 
-    item: bytes
-    data: bytes
+    item: DataItem
     height: int
 
 
@@ -30,12 +32,20 @@ class PretendedNetwork:
         """The height now; it follows the clock, so it survives a restart."""
         return int((time.time() - GENESIS_S) / self._block_s)
 
-    def add(self, item_id: str, item: bytes, data: bytes) -> None:
-        """Remember an item."""
-        self._items[item_id] = Known(item, data, self.height)
+    def time_s(self, height: int) -> int:
+        """When a height was reached, in seconds since 1970."""
+        return int(GENESIS_S + height * self._block_s)
+
+    def add(self, item: DataItem) -> None:
+        """Remember an item; one that came before stays where it is."""
+        self._items.setdefault(item.id, Known(item, self.height))
         while len(self._items) > self._items_max:
             self._items.popitem(last=False)
 
     def find(self, item_id: str) -> Known | None:
         """An item by its id."""
         return self._items.get(item_id)
+
+    def newest_first(self) -> Iterator[Known]:
+        """Everything that is remembered."""
+        return reversed(self._items.values())

@@ -1,20 +1,22 @@
 """The stand-in's routes: network, transactions, GraphQL, data, uploads (spec/scheduler.md 16, 21)."""
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import orjson
 
+from lamina.devnet.gateway import question
 from lamina.devnet.gateway.ledger import Known, PretendedNetwork
+from lamina.devnet.gateway.question import BadQuestion, Question
 from lamina.devnet.gateway.settings import GatewaySettings, address
 from lamina.formats import base64url
 from lamina.formats.ans104 import bundle
 from lamina.formats.ans104.errors import MalformedBundle, MalformedItem
-from lamina.formats.ans104.item import DataItem, parse
+from lamina.formats.ans104.item import parse
 from lamina.formats.ans104.verification import verify as verify_item
 from lamina.kernel.contracts import (
     Advanced,
@@ -31,9 +33,10 @@ from lamina.kernel.contracts import (
     ServicePlan,
     Verdict,
 )
-from lamina.kernel.errors import LaminaError
+from lamina.kernel.errors import ConfigurationError, LaminaError
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.load import Settings
+from lamina.kernel.settings.platform import PlatformSettings
 from lamina.kernel.storage.database import Connection, Database
 from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import Reply, json_response
@@ -47,7 +50,6 @@ QUERY_BYTES_MAX = 65_536
 _TEXT = b"text/plain; charset=utf-8"
 _NOT_FOUND = Reply(404, b"Not Found", content_type=_TEXT)
 _BAD_ITEM = Reply(400, b"The body is no data item, or its signature is not right", content_type=_TEXT)
-_ID = re.compile(rb"[A-Za-z0-9_-]{43}")
 
 
 def plan(settings: Settings) -> ServicePlan:
@@ -56,8 +58,16 @@ def plan(settings: Settings) -> ServicePlan:
 
 
 async def prepare(kernel: Kernel) -> None:
-    """Nothing to prepare."""
-    del kernel
+    """Refuse to stand in for a network that people rely on.
+
+    Raises:
+        ConfigurationError: the platform is no trial.
+    """
+    if kernel.settings.get(PlatformSettings).profile == "production":
+        raise ConfigurationError(
+            "The service gateway invents a network for trials; the profile is production",
+            hint="Leave gateway out of platform.services, and name real ones with scheduler.gateway_url",
+        )
 
 
 async def build(kernel: Kernel, role: str) -> Part:
@@ -113,7 +123,7 @@ class Info:
             "version": 5,
             "release": 1,
             "height": height,
-            "current": sha256(str(height).encode()).hexdigest(),
+            "current": _block_id(height),
             "blocks": height + 1,
             "peers": 0,
             "queue_length": 0,
@@ -137,14 +147,14 @@ class Status:
             return
         document = {
             "block_height": known.height,
-            "block_indep_hash": sha256(str(known.height).encode()).hexdigest(),
+            "block_indep_hash": _block_id(known.height),
             "number_of_confirmations": self._network.height - known.height,
         }
         await json_response(send, 200, orjson.dumps(document))
 
 
 class GraphQL:
-    """`POST /graphql`: whatever ids a query names, in its text or its variables."""
+    """`POST /graphql`: the items that a query asks for, with every field that clients may want."""
 
     def __init__(self, network: PretendedNetwork) -> None:
         """Prepare."""
@@ -153,10 +163,49 @@ class GraphQL:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the items that are known."""
         body = await read_body(scope, receive, QUERY_BYTES_MAX)
-        asked = dict.fromkeys(found.decode() for found in _ID.findall(body))
-        known = [(item_id, self._network.find(item_id)) for item_id in asked]
-        edges = [{"node": _node(parse(each.item))} for _, each in known if each is not None]
-        await json_response(send, 200, orjson.dumps({"data": {"transactions": {"edges": edges}}}))
+        try:
+            asked = question.read(body)
+        except BadQuestion as fault:
+            document: Any = {"errors": [{"message": fault.detail}]}
+            await json_response(send, fault.http_status, orjson.dumps(document))
+            return
+        found = self._find(asked)
+        edges = [{"cursor": each.item.id, "node": self._node(each)} for each in found[: asked.first]]
+        page = {"hasNextPage": len(found) > asked.first}
+        document = {"data": {"transactions": {"pageInfo": page, "edges": edges}}}
+        await json_response(send, 200, orjson.dumps(document))
+
+    def _find(self, asked: Question) -> list[Known]:
+        """What is asked for, and one more."""
+        if asked.ids is not None:
+            ordered = [known for each in asked.ids if (known := self._network.find(each)) is not None]
+            ordered.sort(key=lambda known: known.height, reverse=True)
+        else:
+            ordered = list(self._network.newest_first())
+        if asked.oldest_first:
+            ordered.reverse()
+        return list(islice((each for each in ordered if asked.admits(each.item)), asked.first + 1))
+
+    def _node(self, known: Known) -> dict[str, Any]:
+        item, height = known.item, known.height
+        return {
+            "id": item.id,
+            "anchor": base64url.encode(item.anchor),
+            "signature": base64url.encode(item.signature),
+            "recipient": base64url.encode(item.target),
+            "owner": {"address": item.owner_address, "key": base64url.encode(item.owner)},
+            "tags": [{"name": tag.name, "value": tag.value} for tag in item.tags],
+            "data": {"size": str(len(item.data)), "type": item.tag("Content-Type") or ""},
+            "fee": {"winston": "0", "ar": "0"},
+            "quantity": {"winston": "0", "ar": "0"},
+            "block": {
+                "id": _block_id(height),
+                "previous": _block_id(height - 1),
+                "height": height,
+                "timestamp": self._network.time_s(height),
+            },
+            "parent": None,
+        }
 
 
 class Data:
@@ -194,24 +243,17 @@ class Upload:
             await _BAD_ITEM(scope, receive, send)
             return
         for each in (item, *nested):
-            self._network.add(each.id, bytes(each.raw), bytes(each.data))
+            self._network.add(parse(bytes(each.raw)))  # a copy, which does not keep the whole body
         answer: dict[str, Any] = {"id": item.id, "timestamp": time.time_ns() // 1_000_000, "version": "1.0.0"}
         await json_response(send, 200, orjson.dumps(answer))
 
 
 def _data_reply(known: Known) -> Reply:
-    return Reply(200, known.data, content_type=b"application/octet-stream")
+    return Reply(200, bytes(known.item.data), content_type=b"application/octet-stream")
 
 
-def _node(item: DataItem) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "signature": base64url.encode(item.signature),
-        "anchor": base64url.encode(item.anchor),
-        "owner": {"address": item.owner_address, "key": base64url.encode(item.owner)},
-        "tags": [{"name": tag.name, "value": tag.value} for tag in item.tags],
-        "recipient": base64url.encode(item.target),
-    }
+def _block_id(height: int) -> str:
+    return sha256(str(height).encode()).hexdigest()
 
 
 def _render_error(error: LaminaError) -> RenderedError:

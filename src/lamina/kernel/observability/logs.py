@@ -24,6 +24,9 @@ from lamina.kernel.settings.platform import LogSettings
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROL_OF_LINES = {code: text for code, text in _CONTROL.items() if code not in b"\t\n"}
 
+# It tells of every request at info: a line every few seconds, with URLs that may hold a peer's key.
+_QUIET = {"httpx": "warning"}
+
 _levelled: set[str] = set()
 
 
@@ -124,15 +127,16 @@ def _replace_handlers(handlers: list[_EventHandler]) -> None:
 
 
 def _set_levels(settings: LogSettings) -> None:
-    for name in _levelled - settings.levels.keys():
+    levels = {**_QUIET, **settings.levels}
+    for name in _levelled - levels.keys():
         logging.getLogger(name).setLevel(logging.NOTSET)
     _levelled.clear()
-    _levelled.update(settings.levels)
+    _levelled.update(levels)
     numbers = logging.getLevelNamesMapping()
     of_file = settings.file_level if settings.file is not None else None
     lowest = min(numbers[level.upper()] for level in (settings.level, of_file or settings.level))
     logging.getLogger().setLevel(lowest)
-    for name, level in settings.levels.items():
+    for name, level in levels.items():
         logging.getLogger(name).setLevel(level.upper())
 
 

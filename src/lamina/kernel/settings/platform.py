@@ -36,7 +36,10 @@ class PlatformSettings(Section):
     port_offset: Annotated[int, pydantic.Field(ge=0, le=50000)] = setting(
         0, doc="Added to every port that nobody set, so that several platforms can live side by side."
     )
-    services: tuple[str, ...] = setting(("ledger", "telemetry"), doc="The services that `lamina up` runs.")
+    services: tuple[str, ...] = setting(
+        ("ledger", "telemetry", "scheduler", "gateway"),
+        doc="The services `lamina up` runs; gateway is a stand-in for trials, to leave out in production.",
+    )
     report_to: str = setting(
         "auto",
         doc="Telemetry receiver that the platform's own services report to: auto is this platform's own, "

@@ -20,6 +20,7 @@ from lamina.kernel.contracts import (
     Listener,
     Part,
     ProcessSpec,
+    Reporter,
     ServicePlan,
     Task,
     Verdict,
@@ -29,9 +30,11 @@ from lamina.kernel.settings.load import Settings
 from lamina.kernel.settings.platform import HttpSettings, PostgresSettings
 from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.kernel.storage.replica import Replica
+from lamina.kernel.web.openapi_routes import add_documentation
 from lamina.kernel.web.peer import TrustedProxies
 from lamina.kernel.web.respond import Reply
 from lamina.kernel.web.routing import Router
+from lamina.services.scheduler.api import openapi
 from lamina.services.scheduler.api.admission import Admission
 from lamina.services.scheduler.api.failure import render_error
 from lamina.services.scheduler.api.metrics import GetMetrics
@@ -50,6 +53,7 @@ from lamina.services.scheduler.peers.placement import Placement
 from lamina.services.scheduler.peers.scheduler_list import SchedulerList
 from lamina.services.scheduler.peers.unit_client import UnitClient
 from lamina.services.scheduler.peers.unit_health import UnitHealth
+from lamina.services.scheduler.reports import SchedulerReporter
 from lamina.services.scheduler.rules.whitelist import ProcessWhitelist, read_addresses, read_processes
 from lamina.services.scheduler.sequencer.placer import Placer
 from lamina.services.scheduler.sequencer.rehash import Rehash
@@ -217,9 +221,9 @@ async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:
     return {}
 
 
-async def reporter(kernel: Kernel) -> None:
-    """The scheduler says nothing to telemetry yet."""
-    del kernel
+async def reporter(kernel: Kernel) -> Reporter:
+    """What was scheduled, and what waits for the uploader."""
+    return SchedulerReporter(kernel.database, load_wallet(kernel.settings).address)
 
 
 async def verify(database: Database, advanced: Advanced) -> Verdict:
@@ -236,6 +240,7 @@ def _unit_paths(unit: Unit, replica: Replica) -> Router:
     router.add("/processes/{id}", {"GET": GetProcess(replica, unit.tenancy)})
     router.add("/{id}", {"GET": GetMessage(replica, unit.settings, unit.tenancy)})
     router.add("/{id}/latest", {"GET": GetLatest(unit.database, unit.tenancy)})
+    add_documentation(router, openapi.document(unit.settings))
     return router
 
 

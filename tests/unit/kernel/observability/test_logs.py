@@ -88,6 +88,16 @@ def test_levels_hold_for_all_and_for_one() -> None:
     assert [event["event"] for event in events(stream)] == ["yes 1", "yes 2"]
 
 
+def test_requests_of_our_own_to_peers_are_told_only_where_that_is_wanted() -> None:
+    stream = configured()
+    logging.getLogger("httpx").info("no")
+    logging.getLogger("httpx").warning("yes 1")
+    assert [event["event"] for event in events(stream)] == ["yes 1"]
+    wanted = configured(levels={"httpx": "info"})
+    logging.getLogger("httpx").info("yes 2")
+    assert [event["event"] for event in events(wanted)] == ["yes 2"]
+
+
 def test_a_second_call_replaces_the_first() -> None:
     first = configured(levels={"asyncpg": "debug"})
     second = configured()

@@ -18,11 +18,11 @@ def loaded(**environ: str) -> Settings:
     return load(KERNEL_SECTIONS, environ=environ)
 
 
-def test_defaults_run_ledger_and_telemetry_in_the_working_directory() -> None:
+def test_defaults_run_every_service_in_the_working_directory() -> None:
     platform = loaded().get(PlatformSettings)
     assert (platform.data_dir, platform.services, platform.port_offset) == (
         Path("lamina-data"),
-        ("ledger", "telemetry"),
+        ("ledger", "telemetry", "scheduler", "gateway"),
         0,
     )
     assert loaded().get(PostgresSettings).dsn is None
