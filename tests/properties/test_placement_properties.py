@@ -30,7 +30,8 @@ def unit_lists(draw: st.DrawFn) -> list[KnownUnit]:
 
 
 spawn_lists = st.lists(
-    st.builds(Unplaced, st.binary(min_size=2, max_size=2), st.sampled_from(OWNERS)), unique=True
+    st.builds(Unplaced, st.binary(min_size=2, max_size=2), st.sampled_from(OWNERS)),
+    unique_by=lambda spawn: spawn.process_id,
 )
 downs = st.sets(st.integers(1, 5).map("http://su{}".format))
 
@@ -57,7 +58,6 @@ def test_rules_of_a_place(units: list[KnownUnit], spawns: list[Unplaced], down: 
 def test_one_after_the_other_is_all_at_once(
     units: list[KnownUnit], spawns: list[Unplaced], down: set[str]
 ) -> None:
-    spawns = list({spawn.process_id: spawn for spawn in spawns}.values())
     counts = {unit.row_id: unit.process_count for unit in units}
     singly: dict[bytes, int] = {}
     for spawn in spawns:
