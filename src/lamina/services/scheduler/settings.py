@@ -148,22 +148,22 @@ class SchedulerSettings(Section):
     )
     process_whitelist_interval_s: Seconds = setting(10.0, unit="s", doc="Time between readings of it.")
     own_url: Url = setting("", doc="How that document names this unit.", legacy=("URL",))
-    multi_tenant_dsn: Unsupported = setting(
-        pydantic.SecretStr(""),
+    multi_tenant_dsn: Unsupported | None = setting(
+        None,
         secret=True,
-        doc="Must be empty: all processes of a unit are in one database.",
+        doc="Must not be set: all processes of a unit are in one database.",
         legacy=("MULTI_TENANT_BASE_CONN",),
     )
-    multi_tenant_read_dsn: Unsupported = setting(
-        pydantic.SecretStr(""),
+    multi_tenant_read_dsn: Unsupported | None = setting(
+        None,
         secret=True,
-        doc="Must be empty, as multi_tenant_dsn.",
+        doc="Must not be set, as multi_tenant_dsn.",
         legacy=("MULTI_TENANT_BASE_READ_CONN",),
     )
-    multi_tenant_dir: Unsupported = setting(
-        pydantic.SecretStr(""),
+    multi_tenant_dir: Unsupported | None = setting(
+        None,
         secret=True,
-        doc="Must be empty, as multi_tenant_dsn.",
+        doc="Must not be set, as multi_tenant_dsn.",
         legacy=("MULTI_TENANT_BASE_DATA_DIR",),
     )
     read_connections_max: Count = setting(
