@@ -70,7 +70,8 @@ def scheduler_running(
     with open_directory() as directory:
         chosen = ("--services", ",".join(services))
         platform = RunningPlatform(directory / "data", environment=environment, args=chosen)
-        environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + platform.offset}"
+        own_gateway = f"http://127.0.0.1:{1984 + platform.offset}"
+        environment.setdefault("LAMINA_SCHEDULER__GATEWAY_URL", own_gateway)
         unit = Unit(platform)
         try:
             platform.start()

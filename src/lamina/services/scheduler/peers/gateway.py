@@ -3,6 +3,7 @@
 Only configured addresses are ever asked, redirects are not followed, and answers are bounded.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, cast
@@ -31,6 +32,7 @@ class Gateway:
         upload = settings.upload_url or (self._urls[0] if self._urls else None)
         self._upload_url = None if upload is None else upload.rstrip("/")
         self._bytes_max = settings.gateway_body_bytes_max
+        self._timeout_s = settings.gateway_timeout_s
         self._client = httpx.AsyncClient(
             timeout=settings.gateway_timeout_s, follow_redirects=False, trust_env=False
         )
@@ -78,7 +80,7 @@ class Gateway:
         return answer.is_success
 
     async def upload(self, item: bytes) -> None:
-        """Hand a data item to the uploader.
+        """Hand a data item to the uploader; the body of its answer is not read, however long it is.
 
         Raises:
             GatewayUnavailable: it did not take it.
@@ -86,8 +88,10 @@ class Gateway:
         if self._upload_url is None:
             raise GatewayUnavailable("No uploader is configured; set scheduler.upload_url")
         headers = {"content-type": "application/octet-stream"}
+        url = f"{self._upload_url}/tx/arweave"
         try:
-            answer = await self._client.post(f"{self._upload_url}/tx/arweave", content=item, headers=headers)
+            async with self._client.stream("POST", url, content=item, headers=headers) as answer:
+                pass
         except httpx.HTTPError as failure:
             raise GatewayUnavailable(f"The uploader does not answer: {type(failure).__name__}") from None
         if not answer.is_success:
@@ -108,14 +112,17 @@ class Gateway:
         for url in self._urls:
             try:
                 return await self._bounded(method, url + path, body)
-            except httpx.HTTPError as failure:
+            except (httpx.HTTPError, TimeoutError) as failure:
                 reason = f"{url}: {type(failure).__name__}"
                 _log.debug("a gateway does not answer", url=url, reason=type(failure).__name__)
         raise GatewayUnavailable(f"No gateway answers: {reason}")
 
     async def _bounded(self, method: str, url: str, body: bytes | None) -> httpx.Response:
         headers = {} if body is None else {"content-type": "application/json"}
-        async with self._client.stream(method, url, content=body, headers=headers) as answer:
+        async with (
+            asyncio.timeout(self._timeout_s),  # the client's own begins anew with every byte
+            self._client.stream(method, url, content=body, headers=headers) as answer,
+        ):
             content = bytearray()
             async for chunk in answer.aiter_bytes():
                 content += chunk
