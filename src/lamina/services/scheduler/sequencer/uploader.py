@@ -83,13 +83,17 @@ class Uploader:
 
     async def _upload(self, waiting: Waiting) -> None:
         try:
-            for item in await self._items(waiting):
-                await self._gateway.upload(item)
-        except LaminaError as failure:
+            async with asyncio.timeout(outbox.CLAIM_S):  # then it is anybody's again
+                for item in await self._items(waiting):
+                    await self._gateway.upload(item)
+        except (LaminaError, TimeoutError) as failure:
             UPLOADS.labels("failed").inc()
             delay_s = min(DELAY_MIN_S * 2 ** min(waiting.attempts - 1, 20), DELAY_MAX_S)
             _log.warning(
-                "an upload is tried again", reason=failure.detail, attempts=waiting.attempts, in_s=delay_s
+                "an upload is tried again",
+                reason=str(failure) or "it takes too long",
+                attempts=waiting.attempts,
+                in_s=delay_s,
             )
             with contextlib.suppress(LaminaError):  # the claim ends by itself
                 await outbox.postpone(self._database, waiting.row_id, delay_s)

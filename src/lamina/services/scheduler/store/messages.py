@@ -57,11 +57,11 @@ async def measure(database: Database, window: Window, limit: int) -> Extent:
     row = await database.fetchrow(
         "scheduler.measure_messages",
         f"""
-        SELECT count(*) AS count, coalesce(sum(bytes) FILTER (WHERE number <= $4), 0)::bigint AS bytes
+        SELECT count(*) AS count, coalesce(sum(bytes) FILTER (WHERE number <= $4::bigint), 0)::bigint AS bytes
           FROM (SELECT row_number() OVER (ORDER BY nonce) AS number,
                        octet_length(assignment) + coalesce(octet_length(item), 0) AS bytes
                   FROM scheduler.messages WHERE process_id = $1 AND {_column(window)} > $2
-                   AND {_column(window)} <= $3 ORDER BY nonce LIMIT $4 + 1) counted
+                   AND {_column(window)} <= $3 ORDER BY nonce LIMIT $4::bigint + 1) counted
         """,
         window.process_id,
         window.after,
