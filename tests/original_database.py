@@ -3,10 +3,9 @@
 Written from the specification alone: bundles are put together here from bare items.
 """
 
-import asyncio
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -125,7 +125,8 @@ class Source:
         assignment_id = self._optional("messages", "assignment_id")
         cursor = await self._cx.cursor(
             f"""
-            SELECT row_id, process_id, message_id, {assignment_id}::text AS assignment_id, epoch, nonce, hash_chain, "timestamp", octet_length(bundle) AS bytes
+            SELECT row_id, process_id, message_id, {assignment_id}::text AS assignment_id, epoch, nonce,
+                   hash_chain, "timestamp", octet_length(bundle) AS bytes
               FROM messages WHERE process_id = $1 AND nonce > $2 ORDER BY nonce, row_id
             """,
             process_id,
