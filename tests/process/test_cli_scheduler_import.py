@@ -46,7 +46,7 @@ class Target:
 
     def __init__(self, directory: Path, dsn: str) -> None:
         self.dsn = dsn
-        self.environment = {"LAMINA_POSTGRES__DSN": dsn, "LAMINA_LOG__LEVEL": "info"}
+        self.environment = {"LAMINA_POSTGRES__DSN": dsn, "LAMINA_SCHEDULER__GATEWAY_INTERVAL_S": "0.2"}
         self.platform = RunningPlatform(
             directory / "data", environment=self.environment, args=("--services", "scheduler,gateway")
         )
@@ -65,6 +65,8 @@ class Target:
         unit = Unit(self.platform)
         try:
             self.platform.start()
+            while unit.http.get("/timestamp").status_code != 200:
+                time.sleep(0.05)
             yield unit
             assert self.platform.stop() == 0, self.platform.log_tail()
         finally:
@@ -278,7 +280,7 @@ def test_killed_and_resumed(postgres: str, target: Target) -> None:
     by, user = signer(), signer()
     source = OriginalDatabase(postgres)
     processes = [spawned(by, spawn(user, Tag("n", str(number)))) for number in range(3)]
-    for process, count in zip(processes, (2500, 1, 2500), strict=True):
+    for process, count in zip(processes, (1500, 1, 1500), strict=True):
         for number in range(count):
             process.schedule(message(user, process.spawn, b"%d" % number))
     source.store(*processes)
@@ -404,6 +406,7 @@ def test_flaws_are_named_and_nothing_of_them_is_here(postgres: str, target: Targ
     assert done.returncode == 6
     assert f"refused: process {flawed['a broken link'][0].id}" in done.stdout
     with target.serving() as unit:
+        print(fetch(target.dsn, "SELECT encode(process_id,'base64') FROM scheduler.processes"), mended.id, fetch(target.dsn, "SELECT process_id,messages,verified,flaw_count FROM scheduler.takeovers"))
         check_served(unit, mended)
         check_goes_on(unit, mended)
         assert unit.http.get(f"/{flawed['a broken link'][0].id}").status_code == 400
