@@ -15,7 +15,6 @@ import asyncpg
 import pytest
 from tests.original_database import (
     EARLY_HEIGHT,
-    LATEST,
     MIGRATIONS,
     PROCESS_ASSIGNMENTS_SINCE,
     OriginalDatabase,
@@ -25,7 +24,7 @@ from tests.original_database import (
     spawned,
 )
 from tests.postgres_server import fetch, in_thread, new_database
-from tests.running_platform import RunningPlatform, open_directory
+from tests.running_platform import RunningPlatform, free_port_offset, open_directory
 from tests.scheduler_unit import Unit, message, signer, spawn, tags_of
 from tests.shared_data import shared_data
 
@@ -37,6 +36,8 @@ from lamina.formats.errors import FormatError
 from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.services.scheduler.rules.original_bundle import BundleParts, message_parts, spawn_parts
 from lamina.services.scheduler.store import audit
+
+pytestmark = pytest.mark.timeout(300)
 
 SOURCE_VARIABLE = "SU_IMPORT_DATABASE_URL"
 
@@ -50,7 +51,6 @@ class Target:
         self.platform = RunningPlatform(
             directory / "data", environment=self.environment, args=("--services", "scheduler,gateway")
         )
-        self.environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + self.platform.offset}"
 
     def take(self, source: str, expect: int = 0) -> dict[str, Any]:
         """Run the command; its exit code must be as expected."""
@@ -62,6 +62,9 @@ class Target:
     @contextlib.contextmanager
     def serving(self) -> Iterator[Unit]:
         """The unit, until the end of the block."""
+        # The imports before may have taken a while: only now the ports must be free.
+        self.platform.offset = free_port_offset()
+        self.environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + self.platform.offset}"
         unit = Unit(self.platform)
         try:
             self.platform.start()
@@ -284,27 +287,21 @@ def test_killed_and_resumed(postgres: str, target: Target) -> None:
         for number in range(count):
             process.schedule(message(user, process.spawn, b"%d" % number))
     source.store(*processes)
-    copied, kills = 0, 0
-    for _ in range(40):
+    kills = 0
+    # Copying, copying the second large process, verifying, opening.
+    for progress in (1, 2000, 3001, 3002):
         target.environment[SOURCE_VARIABLE] = source.dsn
         with subprocess.Popen(
-            [*target.platform.command, "--json", "scheduler", "import"],
-            env=target.platform.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [*target.platform.command, "scheduler", "import"],
+            env=target.platform.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as command:  # fmt: skip
-            # Killed as soon as it is further than the one before it.
-            while command.poll() is None and _progress(target) <= copied:
+            while command.poll() is None and _progress(target) < progress:
                 time.sleep(0.01)
             if command.poll() is None:
                 command.send_signal(signal.SIGKILL)
                 kills += 1
-            output = command.communicate()[0]
-        if command.returncode == 0:
-            report = json.loads(output)
-            break
-        copied = _progress(target)
-    else:
-        report = target.take(source.dsn)
-    assert kills >= 3
+    assert kills >= 2
+    report = target.take(source.dsn)
     assert report["refused_processes"] == 0
     for process in processes:
         check_same(target, process)
@@ -406,7 +403,6 @@ def test_flaws_are_named_and_nothing_of_them_is_here(postgres: str, target: Targ
     assert done.returncode == 6
     assert f"refused: process {flawed['a broken link'][0].id}" in done.stdout
     with target.serving() as unit:
-        print(fetch(target.dsn, "SELECT encode(process_id,'base64') FROM scheduler.processes"), mended.id, fetch(target.dsn, "SELECT process_id,messages,verified,flaw_count FROM scheduler.takeovers"))
         check_served(unit, mended)
         check_goes_on(unit, mended)
         assert unit.http.get(f"/{flawed['a broken link'][0].id}").status_code == 400
@@ -475,6 +471,3 @@ def test_bundles_with_more_than_assignment_and_message_are_refused() -> None:
     for take in (message_parts, spawn_parts):
         with pytest.raises(FormatError, match="3 items"):
             take(outer_item(by, items))
-
-
-assert LATEST in MIGRATIONS
