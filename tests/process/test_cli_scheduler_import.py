@@ -166,16 +166,14 @@ def check_served(unit: Unit, process: OriginalProcess) -> None:
     assert found["signature"] == base64url.encode(parse(process.spawn.to_bytes()).signature)
 
 
-def check_goes_on(unit: Unit, process: OriginalProcess, link: str | None = None) -> None:
+def check_goes_on(unit: Unit, process: OriginalProcess) -> None:
     """The next message gets the next nonce, and a link to the last one taken."""
     last = process.rows[-1] if process.rows else None
     answer = unit.post(message(signer(), process.spawn, b"after").to_bytes())
     assert answer.status_code == 200, answer.text
     tags = tags_of(unit.get(f"/{process.id}/latest")["assignment"])
     assert int(tags["Nonce"]) == process.base + len(process.rows) + 1
-    if link is None:
-        link = process.next_link()
-    assert tags["Hash-Chain"] == link
+    assert tags["Hash-Chain"] == process.next_link()
     assert last is None or int(tags["Timestamp"]) > last.ts
 
 
@@ -436,6 +434,37 @@ def test_a_source_that_goes_on(postgres: str, target: Target) -> None:
         assert unit.post(message(user, spoils.spawn, b"its own").to_bytes()).status_code == 200
         assert [tags_of(node["assignment"])["Nonce"] for node in unit.edges(spoils.id)] == ["0", "1"]
         assert len(unit.edges(both.id)) == 2
+
+
+def test_routes_of_a_router(postgres: str, target: Target) -> None:
+    ids = [base64url.encode(os.urandom(32)) for _ in range(4)]
+    urls = ["https://su1.example.org/", "https://su2.example.org"]
+    sources = [OriginalDatabase(postgres, version) for version in (min(MIGRATIONS), max(MIGRATIONS))]
+
+    async def fill(cx: asyncpg.Connection, ids: list[str]) -> None:
+        for url in urls:
+            await cx.execute("INSERT INTO schedulers (url, process_count) VALUES ($1, 9)", url)
+        for number, process_id in enumerate(ids):
+            await cx.execute(
+                "INSERT INTO process_schedulers (process_id, scheduler_row_id) VALUES ($1, $2)",
+                process_id, number % 2 + 1,
+            )  # fmt: skip
+
+    sources[0].connected(lambda cx: fill(cx, ids[:3]))
+    assert target.take(sources[0].dsn)["refused_routes"] == 0
+    assert target.take(sources[0].dsn)["refused_routes"] == 0
+    sources[1].connected(lambda cx: fill(cx, [ids[1], "none", ids[3]]))
+    refused = target.take(sources[1].dsn, expect=6)
+    assert refused["refused_routes"] == 2
+    assert any("row 2: none is no id" in flaw for flaw in refused["routes"])
+    assert any(ids[1] in flaw and urls[1] in flaw for flaw in refused["routes"])
+    units = fetch(target.dsn, "SELECT url, process_count FROM scheduler.schedulers ORDER BY row_id")
+    assert [tuple(row) for row in units] == [("https://su1.example.org", 3), ("https://su2.example.org", 1)]
+    rows = fetch(
+        target.dsn, "SELECT process_id, scheduler_row_id FROM scheduler.process_schedulers ORDER BY row_id"
+    )
+    assert [base64url.encode(row[0]) for row in rows] == ids
+    assert len({row[1] for row in rows}) == 2
 
 
 def test_a_process_that_is_here_already(postgres: str, target: Target) -> None:

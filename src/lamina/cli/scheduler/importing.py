@@ -59,7 +59,7 @@ def import_(
     else:
         _print(document, options)
     _compare_wallets(report, address)
-    if report.refused:
+    if report.refused or report.routes.count:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -161,6 +161,8 @@ def _document(report: "Report", seconds: float) -> dict[str, Any]:
         "opened_processes": report.opened,
         "refused_processes": report.refused,
         "refused": [asdict(refusal) for refusal in report.refusals],
+        "refused_routes": report.routes.count,
+        "routes": report.routes.first,
         "signers": list(report.signers),
         "seconds": round(seconds, 3),
     }
@@ -179,6 +181,8 @@ def _print(document: dict[str, Any], options: GlobalOptions) -> None:
             console.print(printable(f"  {flaw}"), markup=False)
     if document["refused_processes"] > len(document["refused"]):
         console.print(f"… {document['refused_processes']} processes were refused in all", markup=False)
+    for flaw in document["routes"]:
+        console.print(printable(f"refused: {flaw}"), markup=False)
     source = document["source"]
     console.print(
         f"{document['opened_processes']} processes opened with {document['verified_messages']} messages "

@@ -51,3 +51,22 @@ class OriginalMessage:
     hash_chain: str
     ts: int
     bundle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalUnit:
+    """A row of `schedulers`: a unit that a router knows; the last three only in late versions."""
+
+    url: str
+    no_route: bool | None
+    wallets_to_route: str | None
+    wallets_only: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalRoute:
+    """A row of `process_schedulers` with the url of its unit."""
+
+    row_id: int
+    process_id: str
+    url: str

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Connection, Database, Record
-from lamina.services.scheduler.model.original import OriginalMessage, OriginalProcess
+from lamina.services.scheduler.model.original import (
+    OriginalMessage,
+    OriginalProcess,
+    OriginalRoute,
+    OriginalUnit,
+)
 
 PROCESS_ROWS = 200
 MESSAGE_ROWS = 1000
@@ -60,7 +65,9 @@ async def opened(database: Database) -> AsyncGenerator["Source"]:
         await cx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for statement in _PATIENCE:
             await cx.execute(statement)
-        columns = {table: await _columns(cx, table) for table in (*_NEEDED, "process_schedulers")}
+        columns = {
+            table: await _columns(cx, table) for table in (*_NEEDED, "schedulers", "process_schedulers")
+        }
         for table, needed in _NEEDED.items():
             missing = sorted(needed - columns[table])
             if missing:
@@ -135,6 +142,41 @@ class Source:
         while rows := await cursor.fetch(MESSAGE_ROWS):
             for part in _parts(rows):
                 yield await self._with_bundles(part)
+
+    async def units(self) -> Sequence[OriginalUnit]:
+        """The units that a router knows, in its order; few."""
+        if not self._columns["schedulers"]:
+            return []
+        late = {
+            name: self._optional("schedulers", name)
+            for name in ("no_route", "wallets_to_route", "wallets_only")
+        }
+        rows = await self._cx.fetch(
+            f"""
+            SELECT url, {late["no_route"]}::boolean AS no_route, {late["wallets_to_route"]}::text AS wallets,
+                   {late["wallets_only"]}::boolean AS wallets_only
+              FROM schedulers ORDER BY row_id
+            """
+        )
+        return [OriginalUnit(*row.values()) for row in rows]
+
+    async def routes(self) -> AsyncIterator[Sequence[OriginalRoute]]:
+        """Which unit has which process, in the order in which they were recorded."""
+        after = -1
+        while True:
+            rows = await self._cx.fetch(
+                """
+                SELECT p.row_id, p.process_id, s.url
+                  FROM process_schedulers p JOIN schedulers s ON s.row_id = p.scheduler_row_id
+                 WHERE p.row_id > $1 ORDER BY p.row_id LIMIT $2
+                """,
+                after,
+                MESSAGE_ROWS,
+            )
+            if not rows:
+                return
+            yield [OriginalRoute(*row.values()) for row in rows]
+            after = rows[-1]["row_id"]
 
     async def _with_bundles(self, rows: Sequence[Record]) -> Sequence[OriginalMessage]:
         found = await self._cx.fetch(

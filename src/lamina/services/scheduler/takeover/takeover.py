@@ -10,7 +10,9 @@ from lamina.services.scheduler.store import source as sources
 from lamina.services.scheduler.store import takeovers
 from lamina.services.scheduler.store.source import Extent
 from lamina.services.scheduler.takeover.copying import Copier
+from lamina.services.scheduler.takeover.flaws import Flaws
 from lamina.services.scheduler.takeover.proving import Prover
+from lamina.services.scheduler.takeover.routing import take_routes
 
 REFUSALS_SHOWN = 1000
 
@@ -26,6 +28,7 @@ class Report:
         refused: processes that were not taken over, or not further.
         refusals: the first of them.
         signers: addresses whose assignments were proven now.
+        routes: records of a router that were not taken.
     """
 
     source: Extent
@@ -33,7 +36,8 @@ class Report:
     opened: int
     refused: int
     refusals: Sequence[Refusal] = ()
-    signers: Sequence[str] = field(default=())
+    signers: Sequence[str] = ()
+    routes: Flaws = field(default_factory=Flaws)
 
 
 class Takeover:
@@ -61,12 +65,13 @@ class Takeover:
         """
         async with sources.opened(source) as moment:
             extent = await moment.extent()
+            routes = await take_routes(self._database, moment)
             await Copier(self._database, moment, self._counter("copied", extent.messages)).run()
         waiting = await takeovers.count_unproven(self._database)
         prover = Prover(self._database, self._counter("verified", waiting), keeps_said=self._keeps_said)
         await prover.run()
         count, refusals = await takeovers.refused(self._database, REFUSALS_SHOWN)
-        return Report(extent, waiting, prover.opened, count, refusals, sorted(prover.signers))
+        return Report(extent, waiting, prover.opened, count, refusals, sorted(prover.signers), routes)
 
     def _counter(self, what: str, total: int) -> "_Counter":
         return _Counter(self._advanced, what, total)
