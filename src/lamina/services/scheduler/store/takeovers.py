@@ -67,6 +67,14 @@ async def count_unproven(database: Database) -> int:
     )
 
 
+async def analyze(database: Database) -> None:
+    """Tell the planner that tables are large which were empty a moment ago."""
+    await database.store(
+        "scheduler.analyze_takeover",
+        "ANALYZE scheduler.processes, scheduler.messages, scheduler.originals, scheduler.takeovers",
+    )
+
+
 async def refused(database: Database, limit: int) -> tuple[int, Sequence[Refusal]]:
     """How many processes were refused, and the first of them by id."""
     count = await database.fetchval(

@@ -109,8 +109,9 @@ class _ProcessCopy:
         at = await standing(self._database, state.process_id, state.messages)
         async for page in self._source.messages(state.process_id, at.chain.head.nonce):
             taken = self._examine(page, at.chain)
-            await self._find_present(taken)
-            if not self._flaws.count:
+            if self._flaws.count:
+                await self._find_present(taken)
+            else:
                 state = await self._add(state, page, taken)
             self._advanced(len(page))
         self._count(state)
@@ -128,7 +129,9 @@ class _ProcessCopy:
         try:
             return await takeovers.add(self._database, state, taken, digest)
         except RowsRefused as refusal:
-            self._flaws.add(f"nonces {page[0].nonce} to {page[-1].nonce}: {refusal.detail}")
+            await self._find_present(taken)
+            if not self._flaws.count:
+                self._flaws.add(f"nonces {page[0].nonce} to {page[-1].nonce}: {refusal.detail}")
             return state
 
     def _examine(self, page: Sequence[OriginalMessage], chain: Chain) -> list[TakenMessage]:

@@ -68,6 +68,8 @@ class Takeover:
             routes = await take_routes(self._database, moment)
             await Copier(self._database, moment, self._counter("copied", extent.messages)).run()
         waiting = await takeovers.count_unproven(self._database)
+        if waiting:
+            await takeovers.analyze(self._database)
         prover = Prover(self._database, self._counter("verified", waiting), keeps_said=self._keeps_said)
         await prover.run()
         count, refusals = await takeovers.refused(self._database, REFUSALS_SHOWN)
