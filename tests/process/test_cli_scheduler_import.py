@@ -23,7 +23,7 @@ from tests.original_database import (
     outer_item,
     spawned,
 )
-from tests.postgres_server import fetch, in_thread, new_database
+from tests.postgres_server import execute, fetch, in_thread, new_database
 from tests.running_platform import RunningPlatform, free_port_offset, open_directory
 from tests.scheduler_unit import Unit, message, signer, spawn, tags_of
 from tests.shared_data import shared_data
@@ -33,7 +33,9 @@ from lamina.formats.ans104 import bundle
 from lamina.formats.ans104.item import DataItem, parse
 from lamina.formats.avro_tags import Tag
 from lamina.formats.errors import FormatError
+from lamina.kernel.contracts import Verdict
 from lamina.kernel.storage.database import Database, PoolOptions
+from lamina.services.scheduler import service
 from lamina.services.scheduler.rules.original_bundle import BundleParts, message_parts, spawn_parts
 from lamina.services.scheduler.store import audit
 
@@ -89,6 +91,18 @@ class Target:
                 async for page in audit.messages(database, raw_id, -1):
                     rows += page
                 return [BundleParts(row["head"], row["assignment"], row["item"]).outer() for row in rows]
+            finally:
+                await database.close()
+
+        return in_thread(read())
+
+    def verify(self) -> Verdict:
+        """What the service says of its data, as a backup's verification asks it."""
+
+        async def read() -> Verdict:
+            database = await Database.connect(PoolOptions(self.dsn))
+            try:
+                return await service.verify(database, lambda *_: None)
             finally:
                 await database.close()
 
@@ -224,6 +238,11 @@ def test_every_version_of_the_original(postgres: str, target: Target) -> None:
             check_served(unit, process)
         for process in taken[-5:]:
             check_goes_on(unit, process)
+    verdict = target.verify()
+    assert verdict.flaw_count == 0, verdict.flaws
+    assert verdict.checked == {
+        "processes": len(taken), "messages": sum(len(each.rows) for each in taken) + 5,
+    }  # fmt: skip
 
 
 def test_what_the_original_carries(postgres: str, target: Target) -> None:
@@ -434,6 +453,27 @@ def test_a_source_that_goes_on(postgres: str, target: Target) -> None:
         assert unit.post(message(user, spoils.spawn, b"its own").to_bytes()).status_code == 200
         assert [tags_of(node["assignment"])["Nonce"] for node in unit.edges(spoils.id)] == ["0", "1"]
         assert len(unit.edges(both.id)) == 2
+
+
+def test_what_was_taken_is_verified_to_the_last_byte(postgres: str, target: Target) -> None:
+    by, user = signer(), signer()
+    source = OriginalDatabase(postgres)
+    process = spawned(by, spawn(user), height=EARLY_HEIGHT)
+    process.links_by_message = True
+    process.schedule(message(user, process.spawn, b"old"), old_shape=True)
+    process.schedule(message(user, process.spawn, b"new"))
+    source.store(process)
+    target.take(source.dsn)
+    assert target.verify().flaw_count == 0
+    last = "set_byte({0}, length({0}) - 1, get_byte({0}, length({0}) - 1) # 1)"
+    for table, column, nonce in (
+        ("originals", "head", 1), ("originals", "head", -1), ("messages", "item", 0), ("messages", "assignment", 0),
+    ):  # fmt: skip
+        change = f"UPDATE scheduler.{table} SET {column} = {last.format(column)} WHERE nonce = {nonce}"
+        execute(target.dsn, change)
+        assert target.verify().flaw_count > 0, change
+        execute(target.dsn, change)
+        assert target.verify().flaw_count == 0
 
 
 def test_routes_of_a_router(postgres: str, target: Target) -> None:
