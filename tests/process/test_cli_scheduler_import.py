@@ -19,6 +19,8 @@ from tests.original_database import (
     PROCESS_ASSIGNMENTS_SINCE,
     OriginalDatabase,
     OriginalProcess,
+    OriginalRow,
+    assignment_tags,
     chained,
     outer_item,
     spawned,
@@ -31,6 +33,7 @@ from tests.shared_data import shared_data
 from lamina.formats import base64url
 from lamina.formats.ans104 import bundle
 from lamina.formats.ans104.item import DataItem, parse
+from lamina.formats.ans104.signed_item import Draft, sign
 from lamina.formats.avro_tags import Tag
 from lamina.formats.errors import FormatError
 from lamina.kernel.contracts import Verdict
@@ -377,6 +380,18 @@ def _flawed(by: Any) -> dict[str, tuple[OriginalProcess, str]]:
     table.bundle = (
         table.bundle[: data + 64] + bytes((table.bundle[data + 64] ^ 1,)) + table.bundle[data + 65 :]
     )
+    zero = process("a zero in a tag", "says Timestamp", 1)
+    sent = message(user, zero.spawn, b"zero")
+    tags = [
+        Tag("Timestamp", "\0" * 1000),
+        *assignment_tags(zero.id, 1, zero.next_link(), 1),
+        Tag("Message", sent.id),
+    ]
+    own = sign(Draft(tuple(tags), anchor=os.urandom(32)), by)
+    raw, link = outer_item(by, [own, sent]), zero.next_link()
+    zero.rows.append(
+        OriginalRow(sent.id, own.id, 1, 1, link, raw, parse(own.to_bytes()), parse(sent.to_bytes()))
+    )
     again = process("a message twice", "stored already", 1)
     sent = message(user, again.spawn, b"twice")
     again.schedule(sent)
@@ -453,6 +468,31 @@ def test_a_source_that_goes_on(postgres: str, target: Target) -> None:
         assert unit.post(message(user, spoils.spawn, b"its own").to_bytes()).status_code == 200
         assert [tags_of(node["assignment"])["Nonce"] for node in unit.edges(spoils.id)] == ["0", "1"]
         assert len(unit.edges(both.id)) == 2
+
+
+def test_two_imports_at_once(postgres: str, target: Target) -> None:
+    by, user = signer(), signer()
+    source = OriginalDatabase(postgres)
+    processes = [spawned(by, spawn(user, Tag("n", str(number)))) for number in range(40)]
+    for process in processes:
+        for number in range(10):
+            process.schedule(message(user, process.spawn, b"%d" % number))
+    source.store(*processes)
+    target.environment[SOURCE_VARIABLE] = source.dsn
+    command = [*target.platform.command, "scheduler", "import"]
+    both = [
+        subprocess.Popen(command, env=target.platform.environment(), stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    errors = [each.communicate()[1] for each in both]
+    assert {each.returncode for each in both} <= {0, 4}, errors
+    assert all(
+        "scheduler_takeover_moved" in text for each, text in zip(both, errors, strict=True) if each.returncode
+    )
+    target.take(source.dsn)
+    for process in processes:
+        check_same(target, process)
+    assert target.verify().flaw_count == 0
 
 
 def test_what_was_taken_is_verified_to_the_last_byte(postgres: str, target: Target) -> None:

@@ -1,6 +1,7 @@
 """Processes of the original on their way into our tables, each step with its progress in one transaction."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Connection, Database, copy_rows
@@ -199,13 +200,16 @@ async def add(
         moved = await cx.fetchval(
             """
             UPDATE scheduler.takeovers SET messages = $3, digest = $4
-             WHERE process_id = $1 AND messages = $2 AND digest = $5 AND flaw_count = 0 RETURNING true
+             WHERE process_id = $1 AND messages = $2 AND digest = $5 AND verified IS NOT DISTINCT FROM $6
+               AND flaw_count = 0
+            RETURNING true
             """,
             state.process_id,
             state.messages,
             count,
             digest,
             state.digest,
+            state.verified,
         )
         if not moved:
             raise TakeoverMoved
@@ -252,17 +256,25 @@ async def open_head(database: Database, state: TakeoverState, process_id: bytes,
 
 
 async def refuse(database: Database, process_id: str, flaws: Sequence[str], flaw_count: int) -> None:
-    """Record why a process is not begun; nothing of it is here."""
-    await database.store(
+    """Record why a process is not begun, or not taken further; what is here of it stays as it is.
+
+    Raises:
+        TakeoverMoved: another import has begun it.
+    """
+    made = await database.store(
         "scheduler.refuse_takeover",
         """
-        INSERT INTO scheduler.takeovers (process_id, digest, flaw_count, flaws) VALUES ($1, '', $2, $3)
+        INSERT INTO scheduler.takeovers AS t (process_id, digest, flaw_count, flaws) VALUES ($1, '', $2, $3)
         ON CONFLICT (process_id) DO UPDATE SET flaw_count = excluded.flaw_count, flaws = excluded.flaws
+         WHERE t.flaw_count > 0 OR t.verified IS NOT NULL
+        RETURNING true
         """,
         process_id,
         flaw_count,
         list(flaws),
     )
+    if not made:
+        raise TakeoverMoved
 
 
 async def keep_said(database: Database, process_id: bytes, hashes: Sequence[bytes]) -> None:
@@ -278,38 +290,54 @@ async def keep_said(database: Database, process_id: bytes, hashes: Sequence[byte
     )
 
 
-async def withdraw(
-    database: Database, process_id: bytes, base: int, head: Head | None, refusal: Refusal
-) -> None:
-    """Remove what was copied and not proven, and record why.
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What is removed again of a process.
 
-    Args:
-        database: ours.
+    Attributes:
         process_id: 32 bytes.
         base: the nonce before the first message's.
         head: where the proven part ends; None where there is none, and the process itself goes too.
         refusal: why.
     """
 
+    process_id: bytes
+    base: int
+    head: Head | None
+    refusal: Refusal
+
+
+async def withdraw(database: Database, state: TakeoverState, withdrawal: Withdrawal) -> None:
+    """Remove what was copied and not proven, and record why.
+
+    Raises:
+        TakeoverMoved: another import was faster.
+    """
+    process_id, head, refusal = withdrawal.process_id, withdrawal.head, withdrawal.refusal
+
     async def work(cx: Connection) -> None:
-        last = base if head is None else head.nonce
+        last = withdrawal.base if head is None else head.nonce
         await cx.execute(
             "DELETE FROM scheduler.originals WHERE process_id = $1 AND nonce > $2", process_id, last
         )
         await cx.execute(
             "DELETE FROM scheduler.messages WHERE process_id = $1 AND nonce > $2", process_id, last
         )
-        await cx.execute(
+        moved = await cx.fetchval(
             """
             UPDATE scheduler.takeovers
                SET messages = coalesce(verified, 0), digest = coalesce(verified_digest, ''),
-                   flaw_count = $2, flaws = $3
-             WHERE process_id = $1
+                   flaw_count = $4, flaws = $5
+             WHERE process_id = $1 AND messages = $2 AND digest = $3 RETURNING true
             """,
-            refusal.process_id,
+            state.process_id,
+            state.messages,
+            state.digest,
             refusal.flaw_count,
             list(refusal.flaws),
         )
+        if not moved:
+            raise TakeoverMoved
         if head is not None:
             await _put_head(cx, process_id, head)
             return

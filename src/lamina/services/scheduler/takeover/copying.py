@@ -67,18 +67,19 @@ class Copier:
 
     async def _begin(self, process: OriginalProcess) -> TakeoverState | None:
         """Store the spawn; None when the process is refused."""
-        raw = await self._source.spawn_bundle(process)
+        raw, flaws = await self._source.spawn_bundle(process), Flaws()
         try:
             spawn = take_spawn(process, raw)
             digest = bundle_digest(b"", raw)
             await takeovers.begin(self._database, process.process_id, spawn, digest)
         except Flawed as flawed:
-            flaws = [f"spawn, row {process.row_id}: {flaw}" for flaw in flawed.flaws]
+            for flaw in flawed.flaws:
+                flaws.add(f"spawn, row {process.row_id}: {flaw}")
         except RowsRefused:
-            flaws = ["the process is here already, and no import brought it"]
+            flaws.add("the process is here already, and no import brought it")
         else:
             return TakeoverState(process.process_id, 0, digest, None, b"", 0)
-        await takeovers.refuse(self._database, process.process_id, flaws, len(flaws))
+        await takeovers.refuse(self._database, process.process_id, flaws.first, flaws.count)
         return None
 
     async def _reopen(self, state: TakeoverState) -> bool:

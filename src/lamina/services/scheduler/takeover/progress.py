@@ -10,6 +10,7 @@ from lamina.services.scheduler.model.takeover import Refusal, TakeoverState
 from lamina.services.scheduler.rules.chain import Chain
 from lamina.services.scheduler.sequencer.process_proof import link_of, own_link_of
 from lamina.services.scheduler.store import audit, takeovers
+from lamina.services.scheduler.store.takeovers import Withdrawal
 from lamina.services.scheduler.takeover.flaws import Flaws
 
 
@@ -47,9 +48,10 @@ async def take_back(database: Database, state: TakeoverState, flaws: Flaws) -> N
     """Remove what is not proven of a process, which ends then where it was proven, and say why.
 
     Raises:
-        DatabaseUnavailable: nothing was removed.
+        DatabaseUnavailable, TakeoverMoved: nothing was removed.
     """
     at = await standing(database, state.process_id, state.verified or 0)
     head = None if state.verified is None else at.chain.head
     refusal = Refusal(state.process_id, state.verified, flaws.count, tuple(flaws.first))
-    await takeovers.withdraw(database, at.process["process_id"], at.base, head, refusal)
+    withdrawal = Withdrawal(at.process["process_id"], at.base, head, refusal)
+    await takeovers.withdraw(database, state, withdrawal)
