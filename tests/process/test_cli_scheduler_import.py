@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from tests.original_database import (
     EARLY_HEIGHT,
@@ -514,6 +515,32 @@ def test_what_was_taken_is_verified_to_the_last_byte(postgres: str, target: Targ
         assert target.verify().flaw_count > 0, change
         execute(target.dsn, change)
         assert target.verify().flaw_count == 0
+
+
+def test_what_is_uploaded_again_is_what_the_original_signed(postgres: str, target: Target) -> None:
+    by, user = signer(), signer()
+    source = OriginalDatabase(postgres)
+    process = spawned(by, spawn(user), height=EARLY_HEIGHT)
+    process.links_by_message = True
+    process.schedule(message(user, process.spawn, b"old"), old_shape=True)
+    process.schedule(message(user, process.spawn, b"new"))
+    process.assign(base64url.encode(os.urandom(32)))
+    source.store(process)
+    target.take(source.dsn)
+    target.environment["LAMINA_SCHEDULER__UPLOAD"] = "separate"
+    execute(
+        target.dsn,
+        "INSERT INTO scheduler.outbox (process_id) SELECT process_id FROM scheduler.processes",
+        "INSERT INTO scheduler.outbox (process_id, nonce) SELECT process_id, nonce FROM scheduler.messages",
+    )
+    with target.serving() as unit:
+        while fetch(target.dsn, "SELECT count(*) FROM scheduler.outbox")[0][0]:
+            time.sleep(0.05)
+        # An id is that of the signature, and the gateway takes only what is signed.
+        for raw in (process.bundle, *(row.bundle for row in process.rows)):
+            outer = parse(raw)
+            answer = httpx.get(f"{unit.gateway_url}/raw/{outer.id}", trust_env=False)
+            assert (answer.status_code, answer.content) == (200, bytes(outer.data))
 
 
 def test_routes_of_a_router(postgres: str, target: Target) -> None:

@@ -71,10 +71,10 @@ class Uploader:
     async def _items(self, waiting: Waiting) -> Sequence[bytes]:
         """What is sent: the signed bundle, or each item by itself where that is set."""
         nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
-        if self._settings.upload == "separate" and len(nested) == 2:
-            return nested[::-1]
         if waiting.bundle is not None:
             return [waiting.bundle]
+        if self._settings.upload == "separate" and len(nested) == 2:
+            return nested[::-1]
         signed = await self._signer.sign(_outer(waiting, nested), later=True)
         made = signed.to_bytes()
         await outbox.keep_bundle(self._database, waiting.row_id, made)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.kernel.storage.database import Database
+from lamina.kernel.storage.database import Database, Record
+from lamina.services.scheduler.rules.original_bundle import BundleParts
 
 CLAIM_S = 120
 """A claimed row is nobody else's for so long; after a crash it is tried again."""
@@ -43,9 +44,12 @@ async def claim(database: Database, count: int) -> Sequence[Waiting]:
         SELECT c.id, c.attempts, c.bundle, p.block_height,
                CASE WHEN c.nonce IS NULL THEN p.item ELSE m.item END AS item,
                CASE WHEN c.nonce IS NULL THEN p.assignment ELSE m.assignment END AS assignment,
-               CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts
+               CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts,
+               o.process_id IS NOT NULL AS is_original, o.head
           FROM claimed c JOIN scheduler.processes p ON p.process_id = c.process_id
                LEFT JOIN scheduler.messages m ON m.process_id = c.process_id AND m.nonce = c.nonce
+               LEFT JOIN scheduler.originals o ON o.process_id = c.process_id
+                     AND o.nonce = coalesce(c.nonce, CASE WHEN p.assignment IS NULL THEN -1 ELSE 0 END)
          ORDER BY c.id
         """,
         count,
@@ -53,11 +57,18 @@ async def claim(database: Database, count: int) -> Sequence[Waiting]:
     )
     return [
         Waiting(
-            row["id"], row["attempts"], row["bundle"], row["item"], row["assignment"], row["block_height"],
+            row["id"], row["attempts"], _bundle(row), row["item"], row["assignment"], row["block_height"],
             row["ts"],
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _bundle(row: Record) -> bytes | None:
+    """The bundle that is signed already: what the original made is sent as it was."""
+    if not row["is_original"]:
+        return row["bundle"]
+    return BundleParts(row["head"], row["assignment"], row["item"]).outer()
 
 
 async def keep_bundle(database: Database, row_id: int, bundle: bytes) -> None:
