@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from lamina.cli.scheduler import running
+from lamina.cli.scheduler import importing, running
 from lamina.cli.scheduler.location import location
 from lamina.cli.scheduler.reupload import reupload
 
@@ -36,3 +36,4 @@ _IDS = {"ignore_unknown_options": True}
 group.command("reupload", context_settings=_IDS)(reupload)
 group.command("reupload_bundles", hidden=True, context_settings=_IDS)(reupload)
 group.command("location")(location)
+group.command("import")(importing.import_)

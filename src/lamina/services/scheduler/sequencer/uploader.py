@@ -104,10 +104,10 @@ class Uploader:
     async def _items(self, waiting: Waiting) -> Sequence[bytes]:
         """What is sent: the signed bundle, or each item by itself where that is set."""
         nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
-        if self._settings.upload == "separate" and len(nested) == 2:
-            return nested[::-1]
         if waiting.bundle is not None:
             return [waiting.bundle]
+        if self._settings.upload == "separate" and len(nested) == 2:
+            return nested[::-1]
         within_s = self._settings.upload_wait_max_s - waiting.age_s
         made = await sign_bundle(waiting, self._signer, within_s)
         await outbox.keep_bundle(self._database, waiting.row_id, made)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.kernel.storage.database import Database
+from lamina.kernel.storage.database import Database, Record
+from lamina.services.scheduler.rules.original_bundle import BundleParts
 
 CLAIM_S = 120
 """A claimed row is nobody else's while it may wait for its signature, and so long; then it is tried again."""
@@ -52,9 +53,12 @@ async def claim(database: Database, count: int, wait_max_s: float) -> Sequence[W
                extract(epoch FROM now() - c.created_at)::float8 AS age_s,
                CASE WHEN c.nonce IS NULL THEN p.item ELSE m.item END AS item,
                CASE WHEN c.nonce IS NULL THEN p.assignment ELSE m.assignment END AS assignment,
-               CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts
+               CASE WHEN c.nonce IS NULL THEN p.ts ELSE m.ts END AS ts,
+               o.process_id IS NOT NULL AS is_original, o.head
           FROM claimed c JOIN scheduler.processes p ON p.process_id = c.process_id
                LEFT JOIN scheduler.messages m ON m.process_id = c.process_id AND m.nonce = c.nonce
+               LEFT JOIN scheduler.originals o ON o.process_id = c.process_id
+                     AND o.nonce = coalesce(c.nonce, CASE WHEN p.assignment IS NULL THEN -1 ELSE 0 END)
          ORDER BY c.id
         """,
         count,
@@ -62,11 +66,18 @@ async def claim(database: Database, count: int, wait_max_s: float) -> Sequence[W
     )
     return [
         Waiting(
-            row["id"], row["attempts"], row["bundle"], row["item"], row["assignment"], row["block_height"],
+            row["id"], row["attempts"], _bundle(row), row["item"], row["assignment"], row["block_height"],
             row["ts"], row["age_s"],
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _bundle(row: Record) -> bytes | None:
+    """The bundle that is signed already: what the original made is sent as it was."""
+    if not row["is_original"]:
+        return row["bundle"]
+    return BundleParts(row["head"], row["assignment"], row["item"]).outer()
 
 
 async def keep_bundle(database: Database, row_id: int, bundle: bytes) -> None:
