@@ -15,7 +15,7 @@ from lamina.kernel.errors import LaminaError
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
 _COMMANDS = ("up", "status", "demo", "doctor", "errors")
-_GROUPS: tuple[str, ...] = ("ledger", "telemetry", "config", "db", "backup", "certs", "logs")
+_GROUPS: tuple[str, ...] = ("ledger", "telemetry", "scheduler", "config", "db", "backup", "certs", "logs")
 
 app = typer.Typer(
     name="lamina",

@@ -6,16 +6,25 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.settings.load import Settings
-from lamina.kernel.settings.platform import shifted
-from lamina.kernel.settings.schema import Count, Port, Seconds, Section, setting
+from lamina.kernel.settings.platform import PlatformSettings, shifted
+from lamina.kernel.settings.schema import Count, Elsewhere, Port, Seconds, Section, setting
 
 Amount = Annotated[int, pydantic.Field(ge=0)]
+
+
+def exactly_true(text: str) -> str:
+    """The original's booleans: on for this word alone (spec/scheduler.md 2)."""
+    return str(text == "true").lower()
 
 
 class SchedulerSettings(Section):
     """One scheduler unit."""
 
     section: ClassVar[str] = "scheduler"
+    legacy_elsewhere: ClassVar[tuple[Elsewhere, ...]] = (
+        Elsewhere("scheduler.use_disk", ("USE_DISK",), exactly_true),
+        Elsewhere("scheduler.use_local_store", ("USE_LOCAL_STORE",), exactly_true),
+    )
 
     host: str = setting("0.0.0.0", doc="Address of the API.")  # noqa: S104
     port: Port = setting(9000, doc="Port of the API.")
@@ -100,6 +109,22 @@ class SchedulerSettings(Section):
     size_exempt_from_owners: tuple[str, ...] = setting(
         (), doc="Owners who may push such messages.", legacy=("MAX_SIZE_FROM_OWNER_WHITELIST",)
     )
+    use_disk: bool = setting(False, doc="Whether messages are kept in the disk store too, and read there.")
+    disk_dir: Path | None = setting(
+        None,
+        doc="Directory of the disk store; <data-dir>/scheduler-disk when not set.",
+        legacy=("SU_DATA_DIR",),
+    )
+    disk_interval_s: Seconds = setting(
+        5.0, unit="s", doc="Time between tries to open the disk store, and looks at what other units wrote."
+    )
+    migration_batch_size: Count = setting(
+        1000, unit="messages", doc="Messages that a migration reads at a time.",
+        legacy=("MIGRATION_BATCH_SIZE",),
+    )  # fmt: skip
+    use_local_store: bool = setting(
+        False, doc="Accepted for the original's sake: PostgreSQL serves this mode, and a log line says so."
+    )
     queue_max: Count = setting(
         10_000, unit="messages", doc="Messages that may wait in one unit; the next one is answered 503."
     )
@@ -121,3 +146,9 @@ def address(settings: Settings) -> tuple[str, int]:
     """Where the API listens, the platform's port offset included."""
     scheduler = settings.get(SchedulerSettings)
     return scheduler.host, shifted(scheduler.port, settings, origin=settings.origin("scheduler", "port"))
+
+
+def disk_dir(settings: Settings) -> Path:
+    """The directory of the disk store."""
+    configured = settings.get(SchedulerSettings).disk_dir
+    return settings.get(PlatformSettings).data_dir / "scheduler-disk" if configured is None else configured

@@ -7,6 +7,7 @@ from lamina.kernel.storage.database import Database, Record
 from lamina.kernel.web.respond import JSON_TYPE, json_response
 from lamina.services.scheduler import render
 from lamina.services.scheduler.api.query import Query, id_bytes
+from lamina.services.scheduler.copying.listing import Listing
 from lamina.services.scheduler.errors import SchedulerError
 from lamina.services.scheduler.peers.network import Network
 from lamina.services.scheduler.settings import SchedulerSettings
@@ -19,9 +20,10 @@ BEGINNING, END = -(2**63), 2**63 - 1
 class GetMessage:
     """`GET /{id}`: a message, or the messages of a process."""
 
-    def __init__(self, database: Database, settings: SchedulerSettings) -> None:
+    def __init__(self, database: Database, listing: Listing, settings: SchedulerSettings) -> None:
         """Prepare."""
         self._database = database
+        self._listing = listing
         self._settings = settings
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -57,7 +59,7 @@ class GetMessage:
             opening += render.process_edge(process, by_nonce=by_nonce, show_anchor=show_anchor)
         await send({"type": "http.response.start", "status": 200, "headers": [JSON_TYPE]})
         separator = b"," if first else b""
-        pages = messages.pages(self._database, window, limit=left, page_rows=self._settings.page_rows)
+        pages = self._listing.pages(window, limit=left, page_rows=self._settings.page_rows)
         async for page in pages:
             edges = b",".join(render.edge(row, by_nonce=by_nonce, show_anchor=show_anchor) for row in page)
             body = opening + separator + edges

@@ -8,6 +8,7 @@ import structlog
 from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database, RowsRefused
+from lamina.services.scheduler.disk.store import DiskStore
 from lamina.services.scheduler.errors import MessageExists
 from lamina.services.scheduler.metrics import SAVE_FAILURES
 from lamina.services.scheduler.model.scheduled import Scheduled
@@ -32,6 +33,7 @@ class Sequencer:
         signer: Signer,
         settings: SchedulerSettings,
         block_height: Callable[[], int],
+        disk: DiskStore | None = None,
     ) -> None:
         """Prepare.
 
@@ -40,7 +42,9 @@ class Sequencer:
             signer: of the wallet.
             settings: limits.
             block_height: the network's height; raises `HeightUnknown`.
+            disk: where bundles are kept besides.
         """
+        self._disk = disk
         self._database = database
         self._settings = settings
         self._lines: dict[bytes, Line] = {}
@@ -117,6 +121,21 @@ class Sequencer:
             raise
 
     async def _append(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+        """Store a batch; on the disk first, and there only what the database took (spec 18.3)."""
+        if self._disk is None:
+            return await self._commit(scheduled)
+        await self._disk.put(scheduled)
+        try:
+            outcomes = await self._commit(scheduled)
+        except LaminaError:
+            await self._disk.settle((), scheduled)
+            raise
+        stored = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome == "stored"]
+        refused = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome != "stored"]
+        await self._disk.settle(stored, refused)
+        return outcomes
+
+    async def _commit(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
         try:
             return await writes.append(self._database, scheduled)
         except CommitUnknown:

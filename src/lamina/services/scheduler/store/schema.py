@@ -1,7 +1,7 @@
 """The scheduler's schema."""
 
 from lamina.kernel.contracts import Position
-from lamina.kernel.storage.database import Connection
+from lamina.kernel.storage.database import Connection, Database
 
 NAME = "scheduler"
 """The service, and its schema in the database."""
@@ -21,3 +21,9 @@ async def position(cx: Connection) -> Position:
     )
     assert row is not None, "a SELECT without FROM has one row"
     return dict(row.items())
+
+
+async def exists(database: Database) -> bool:
+    """Whether the scheduler was ever prepared in this database."""
+    found = await database.fetchval("scheduler.exists", "SELECT to_regclass('scheduler.heads') IS NOT NULL")
+    return bool(found)
