@@ -134,7 +134,7 @@ def _disk_tasks(kernel: Kernel, disk: DiskStore | None) -> Sequence[Task]:
     if disk is None:
         return ()
     copier = Copier(kernel.database, disk, kernel.settings.get(SchedulerSettings).disk_interval_s)
-    return (Task("scheduler.disk", copier.run), Task("scheduler.disk_incoming", copier.take_incoming))
+    return (Task("scheduler.disk", copier.run), Task("scheduler.disk_serve", copier.serve))
 
 
 def _router(unit: Unit, listing: Listing) -> Router:

@@ -18,7 +18,7 @@ from lamina.services.scheduler.store.messages import Window
 _log = structlog.get_logger("lamina.scheduler.disk")
 
 PAGE_ROWS = 1000
-INCOMING_S = 1.0
+SERVE_S = 1.0
 REST_SHARE = 9.0
 """After a look at all processes that found nothing, at least so many times its length is rest."""
 
@@ -55,15 +55,15 @@ class Copier:
             looked_s = 0.0 if copied else loop.time() - began
             await asyncio.sleep(max(self._interval_s, REST_SHARE * looked_s))
 
-    async def take_incoming(self) -> None:
-        """Take in what migrations hand over, until cancelled."""
+    async def serve(self) -> None:
+        """Do for migrations and comparisons what only the store's process can, until cancelled."""
         while True:
             try:
                 if self._disk.is_ready:
-                    await self._disk.take_incoming()
+                    await self._disk.serve()
             except LaminaError as failure:
-                _log.warning("migrated messages wait", reason=failure.detail)
-            await asyncio.sleep(INCOMING_S)
+                _log.warning("migrations and comparisons wait", reason=failure.detail)
+            await asyncio.sleep(SERVE_S)
 
     async def _round(self) -> int:
         """Copy what is missing, if the store can be had; returns how many messages."""

@@ -5,7 +5,6 @@ at once, and the process that has the store takes them in.
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -15,16 +14,17 @@ from pathlib import Path
 import structlog
 
 from lamina.services.scheduler.disk import rocks
+from lamina.services.scheduler.disk.held import disk_failures, held, is_abandoned
 from lamina.services.scheduler.disk.rocks import Rocks
-from lamina.services.scheduler.errors import DiskStoreFailed, IncomingRefused
+from lamina.services.scheduler.errors import IncomingRefused
 
 _log = structlog.get_logger("lamina.scheduler.disk")
 
-_READY, _REFUSED, _DESK, _LOCK = ".sst", ".refused", ".desk", "lock"
+_READY, _REFUSED, _HELD = ".sst", ".refused", ".held"
 
 
 class Desk:
-    """Where one migration writes; held by a lock, so that a desk whose process died is known."""
+    """Where one migration writes."""
 
     def __init__(self, incoming: Path, desk: Path) -> None:
         """Sit down; see `desk`."""
@@ -40,7 +40,7 @@ class Desk:
         name = secrets.token_hex(16) + _READY
         rocks.write_file(self._desk / name, values)
         place = self._incoming / name
-        with _failures(place):
+        with disk_failures(place):
             (self._desk / name).rename(place)
             _sync_directory(self._incoming)
 
@@ -52,18 +52,14 @@ def desk(incoming: Path) -> Generator[Desk]:
     Raises:
         DiskStoreFailed: the directory cannot be used.
     """
-    with _failures(incoming):
-        incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with held(incoming, _HELD) as name:
         _clear(incoming)
-        own = incoming / (secrets.token_hex(8) + _DESK)
-        own.mkdir(mode=0o700)
-        lock = os.open(own / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        yield Desk(incoming, own)
-    finally:
-        os.close(lock)
-        shutil.rmtree(own, ignore_errors=True)
+        with disk_failures(incoming):
+            (incoming / name).mkdir(mode=0o700)
+        try:
+            yield Desk(incoming, incoming / name)
+        finally:
+            shutil.rmtree(incoming / name, ignore_errors=True)
 
 
 def take(incoming: Path, store: Rocks) -> int:
@@ -80,10 +76,10 @@ def take(incoming: Path, store: Rocks) -> int:
             store.ingest(file)
         except IncomingRefused as failure:
             _log.error("a migrated file is refused", reason=failure.detail)
-            with _failures(file):
+            with disk_failures(file):
                 file.rename(file.with_suffix(_REFUSED))
             continue
-        with _failures(file):
+        with disk_failures(file):
             file.unlink(missing_ok=True)
         count += 1
     return count
@@ -107,11 +103,10 @@ def waiting(files: Sequence[Path]) -> Sequence[Path]:
 
 
 def _clear(incoming: Path) -> None:
-    """Remove desks whose lock nobody holds; one that has no lock file yet is just being made."""
-    for left in incoming.glob(f"*{_DESK}"):
-        with contextlib.suppress(OSError), (left / _LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+    for file in incoming.glob(f"*{_HELD}"):
+        if is_abandoned(file):
+            shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+            file.unlink(missing_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:
@@ -120,11 +115,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _failures(place: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DiskStoreFailed(place, str(error)) from error

@@ -2,16 +2,18 @@
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import rocksdict
+import structlog
 
 from lamina.kernel.errors import LaminaError
 from lamina.services.scheduler.errors import DiskStoreFailed, DiskStoreHeld, IncomingRefused
+
+_log = structlog.get_logger("lamina.scheduler.disk")
 
 BLOB_BYTES_MIN = 1024
 BLOB_FILE_BYTES = 5 << 30
@@ -29,7 +31,7 @@ class Rocks:
     """One open directory."""
 
     def __init__(self, database: rocksdict.Rdict, lock: int | None = None) -> None:
-        """Wrap what was opened; see `open` and `follow`."""
+        """Wrap what was opened; see `open` and `read`."""
         self._database = database
         self._lock = lock
 
@@ -53,37 +55,34 @@ class Rocks:
                 raise
 
     @classmethod
-    @contextmanager
-    def follow(cls, place: Path) -> "Generator[Rocks]":
-        """Read a directory that somebody else may be writing, up to what was there at `catch_up`.
-
-        Raises:
-            DiskStoreFailed: there is none, or it cannot be read.
-        """
-        with tempfile.TemporaryDirectory(prefix="lamina-follow-") as own:
-            with _failures(place):
-                options = _options()
-                options.create_if_missing(False)
-                options.set_max_open_files(-1)  # what the writer removes must stay open here
-                access = rocksdict.AccessType.secondary(own)
-                following = cls(rocksdict.Rdict(str(place), options, access_type=access))
-            try:
-                yield following
-            finally:
-                following.close()
-
-    def catch_up(self) -> None:
-        """See what was written meanwhile.
+    def read(cls, place: Path) -> "Rocks":
+        """Open a directory that nobody writes, to read.
 
         Raises:
             DiskStoreFailed: it cannot be read.
         """
+        with _failures(place):
+            return cls(rocksdict.Rdict(str(place), _options(), access_type=rocksdict.AccessType.read_only()))
+
+    def snapshot(self, place: Path) -> None:
+        """Make a directory with all that is in the store now, by hard links; it is there whole or not at all.
+
+        Raises:
+            DiskStoreFailed: it cannot be made.
+        """
         with self._failures():
-            self._database.try_catch_up_with_primary()
+            rocksdict.Checkpoint(self._database).create_checkpoint(str(place))
 
     def close(self) -> None:
-        """Let the directory go; what follows fails."""
-        self._database.close()
+        """Let the directory go; what follows fails.
+
+        What cannot be written any more is in the write-ahead log, or was refused before.
+        """
+        try:
+            with self._failures():
+                self._database.close()
+        except DiskStoreFailed as failure:
+            _log.warning("the disk store was closed after a failure", reason=failure.reason)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

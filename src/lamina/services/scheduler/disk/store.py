@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from lamina.services.scheduler.disk import incoming
+from lamina.services.scheduler.disk import incoming, views
 from lamina.services.scheduler.disk.keys import (
     PENDING,
     Place,
@@ -101,14 +101,17 @@ class DiskStore:
             self._rocks.close()
 
     async def read(self, places: Sequence[Place]) -> list[bytes | None]:
-        """The values of messages, None for those that are not here, or cannot be read now."""
+        """The values of messages, None for those that are not here, or cannot be read.
+
+        A place that cannot be read is no reason to stop writing: its rows answer.
+        """
         rocks = self._rocks
         if rocks is None:
             return [None] * len(places)
         try:
             return await self._run(rocks.get, [place.key for place in places])
         except DiskStoreFailed as failure:
-            self._fail(rocks, failure)
+            _log.error("the disk store cannot be read; PostgreSQL answers", reason=failure.reason)
             return [None] * len(places)
 
     async def put(self, scheduled: Sequence[Scheduled]) -> None:
@@ -199,14 +202,19 @@ class DiskStore:
 
         await self._guarded(rocks, work)
 
-    async def take_incoming(self) -> int:
-        """Take in what migrations wrote; returns how many files.
+    async def serve(self) -> None:
+        """Take in what migrations wrote, and make the views that were asked for.
 
         Raises:
-            DiskStoreFailed: the files wait.
+            DiskStoreFailed: both wait.
         """
         rocks = self._opened()
-        return await self._guarded(rocks, lambda: incoming.take(incoming_of(self._place), rocks))
+
+        def work() -> None:
+            incoming.take(incoming_of(self._place), rocks)
+            views.give(views_of(self._place), rocks)
+
+        await self._guarded(rocks, work)
 
     async def _settle_pending(self, rocks: Rocks) -> None:
         """Remove what the last process wrote and did not live to store."""
@@ -270,6 +278,11 @@ def store_of(place: Path) -> Path:
 def incoming_of(place: Path) -> Path:
     """Where migrations hand over."""
     return place / "incoming"
+
+
+def views_of(place: Path) -> Path:
+    """Where comparisons look."""
+    return place / "views"
 
 
 def _entry(scheduled: Scheduled) -> tuple[Place, bytes]:
