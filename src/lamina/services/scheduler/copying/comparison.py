@@ -111,7 +111,7 @@ class Comparison:
                 self._early.append(place)
 
     async def _look_again(self, doubts_max: int) -> None:
-        """Decide doubts, once there are more: what a unit was just writing is on both sides a little later."""
+        """Decide doubts, once there are more: what a unit was just writing is on both sides soon."""
         looks = 0
         while len(self._late) + len(self._early) > doubts_max and looks < LOOKS:
             looks += 1
@@ -133,11 +133,9 @@ class Comparison:
         pending = set((view.get([PENDING])[0] or b"").split(b"\n"))
         known = await messages.find_known(self._database, [each.assignment_id for each in self._early])
         there = view.get([each.key for each in self._early])
-        self._early = [
-            place
-            for place, value in zip(self._early, there, strict=True)
-            if value is not None and place.assignment_id not in known and place.key not in pending
-        ]
+        left = zip(self._early, there, strict=True)
+        unknown = [place for place, value in left if value is not None and place.assignment_id not in known]
+        self._early = [place for place in unknown if place.key not in pending]
 
     def _flaw(self, subject: str, text: str) -> None:
         self._flaw_count += 1

@@ -10,7 +10,7 @@ PENDING = b"pending"
 """Keys that were written last, before their commit was known: whoever opens the store next looks them up."""
 
 _SEPARATOR = "___"
-_ID_CHARS = 43
+_ID_BYTES, _ID_CHARS = 32, 43
 
 
 class Place(NamedTuple):
@@ -52,12 +52,13 @@ def read_key(key: bytes) -> Place | None:
     """
     text = key[len(MESSAGES) :].decode("ascii", "replace")
     process, rest = text[:_ID_CHARS], text[_ID_CHARS:].removeprefix(_SEPARATOR)
-    ts, _, ids = rest.partition(_SEPARATOR)
-    message, assignment = ids[:_ID_CHARS], ids[_ID_CHARS:].removeprefix(_SEPARATOR)
+    ts, _, pair = rest.partition(_SEPARATOR)
+    message, assignment = pair[:_ID_CHARS], pair[_ID_CHARS:].removeprefix(_SEPARATOR)
     try:
         place = Place(
             base64url.decode(process), int(ts), base64url.decode(message), base64url.decode(assignment)
         )
     except (FormatError, ValueError):
         return None
-    return place if place.key == key else None
+    ids = (place.process_id, place.message_id, place.assignment_id)
+    return place if place.key == key and all(len(each) == _ID_BYTES for each in ids) else None
