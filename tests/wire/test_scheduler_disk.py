@@ -297,7 +297,9 @@ def test_without_the_store_sql_answers_until_it_is_free() -> None:
 def test_a_write_that_the_disk_refuses_is_not_stored() -> None:
     with unit_running() as unit:
         by, process = signer(), spawned(unit, b"1")
-        assert unit.post(message(by, process, b"before").to_bytes()).status_code == 200
+        # Large, so that no other file of the worker is at the limit that the store's log will have.
+        large = message(by, process, bytes(4 << 20))
+        assert unit.post(large.to_bytes()).status_code == 200
         (worker,) = workers_of(unit)
         used = max(file.stat().st_size for file in store_directory(unit).iterdir())
         limits = resource.prlimit(worker, resource.RLIMIT_FSIZE)
@@ -306,7 +308,7 @@ def test_a_write_that_the_disk_refuses_is_not_stored() -> None:
         answer = unit.post(refused.to_bytes())
         assert answer.status_code == 503, answer.text
         assert "disk store" in answer.json()["error"]
-        assert [node["message"]["data"] for node in unit.edges(process.id)] == ["before"]
+        assert [node["message"]["id"] for node in unit.edges(process.id)] == [large.id]
         resource.prlimit(worker, resource.RLIMIT_FSIZE, limits)
         wait_for(lambda: unit.post(refused.to_bytes()).status_code == 200, "the store is taken up again")
         assert len(unit.edges(process.id)) == 2

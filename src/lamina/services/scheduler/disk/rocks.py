@@ -33,6 +33,7 @@ class Rocks:
     def __init__(self, database: rocksdict.Rdict, lock: int | None = None) -> None:
         """Wrap what was opened; see `open` and `read`."""
         self._database = database
+        self._place = Path(database.path())
         self._lock = lock
 
     @classmethod
@@ -155,7 +156,7 @@ class Rocks:
             raise
 
     def _failures(self) -> AbstractContextManager[None]:
-        return _failures(Path(self._database.path()))
+        return _failures(self._place)
 
 
 def write_file(file: Path, values: Mapping[bytes, bytes]) -> None:
