@@ -241,11 +241,13 @@ def test_migrations_fill_a_store_that_no_unit_has() -> None:
     with scheduler_running() as unit:
         wait_for(lambda: unit.http.get("/timestamp").status_code == 200, "the height is known")
         processes = filled(unit, 30)
-        times = sorted(
-            int(tags_of(node["assignment"])["Timestamp"])
+        points = sorted(
+            (int(tags["Timestamp"]), process.id_bytes, int(tags["Nonce"]))
             for process in processes
             for node in unit.edges(process.id)
+            if (tags := tags_of(node["assignment"]))
         )
+        times = [ts for ts, _, _ in points]
 
         def migrate(span: str) -> subprocess.CompletedProcess[str]:
             return unit.platform.run("scheduler", "migrate", span)
@@ -277,6 +279,18 @@ def test_migrations_fill_a_store_that_no_unit_has() -> None:
             refused = migrate(span)
             assert refused.returncode != 0, span
             assert text in refused.stderr, (span, refused.stderr)
+        # One that was interrupted after its fifth message goes on there when the same range is asked for again.
+        with opened(unit) as store:
+            for key in message_keys(store):
+                del store[key]
+        _, process, nonce = points[14]
+        last = {"ts": times[14], "process_id": process.hex(), "nonce": nonce, "done": 5}
+        kept = store_directory(unit).parent / "migrations" / "10-20.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(last))
+        assert "Copied 10 messages." in migrate("10-20").stdout
+        assert times_in_store() == times[15:20]
+        assert not kept.exists()
         refused = unit.platform.run("scheduler", "migrate")
         assert refused.returncode != 0
         assert "Range argument not provided" in refused.stderr
