@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from lamina.cli.scheduler import importing, running
+from lamina.cli.scheduler import importing, migrate, running, verify
 from lamina.cli.scheduler.location import location
 from lamina.cli.scheduler.reupload import reupload
 
@@ -13,7 +13,7 @@ group = typer.Typer()
 
 @group.callback(invoke_without_command=True)
 def _scheduler(context: typer.Context) -> None:
-    """A scheduler of processes: run it, upload again what a gateway lost, say where it is.
+    """A scheduler of processes: run it, prove it, take over an original one.
 
     The original's variables (SU_WALLET_PATH, DATABASE_URL, GATEWAY_URL, ...) count here, from the environment
     and from a .env file in the working directory, below Lamina's own settings. `lamina config explain
@@ -37,3 +37,5 @@ group.command("reupload", context_settings=_IDS)(reupload)
 group.command("reupload_bundles", hidden=True, context_settings=_IDS)(reupload)
 group.command("location")(location)
 group.command("import")(importing.import_)
+group.command("migrate")(migrate.migrate)
+group.command("verify")(verify.verify)

@@ -1,7 +1,9 @@
 """Known errors of the scheduler, with the texts that users of the original know (spec/scheduler.md 7.3)."""
 
+from pathlib import Path
+
 from lamina.formats.ans104.errors import ItemPart, MalformedItem
-from lamina.kernel.errors import ConfigurationError, LaminaError
+from lamina.kernel.errors import ConfigurationError, DependencyUnreachable, LaminaError
 
 
 class SchedulerError(LaminaError):
@@ -170,6 +172,58 @@ class GatewayUnavailable(LaminaError):
     code = "scheduler_gateway_unavailable"
     http_status = 400
     exit_code = 5
+
+
+class DiskStoreFailed(DependencyUnreachable):
+    """The disk store cannot be read or written."""
+
+    code = "scheduler_disk_store"
+
+    def __init__(self, place: Path, reason: str) -> None:
+        """Say what the storage engine said.
+
+        Args:
+            place: the directory or file.
+            reason: the engine's words.
+        """
+        super().__init__(f"The disk store {place} fails: {reason}")
+        self.reason = reason
+
+    def default_hint(self) -> str:
+        """Name what usually is wrong; nothing is lost with the directory."""
+        return (
+            "Look for space and permissions. All of it is in PostgreSQL too: with the directory moved away "
+            "it is filled again"
+        )
+
+
+class DiskStoreHeld(LaminaError):
+    """Another process has the disk store."""
+
+    code = "scheduler_disk_store_held"
+    exit_code = 4
+
+
+class IncomingRefused(LaminaError):
+    """A file with migrated messages cannot be taken."""
+
+    code = "scheduler_incoming_refused"
+    exit_code = 5
+
+    def default_hint(self) -> str:
+        """Migrations may be repeated."""
+        return "Run the migration again"
+
+
+class BadRange(LaminaError):
+    """The range of a migration cannot be read."""
+
+    code = "scheduler_bad_range"
+    exit_code = 2
+
+    def default_hint(self) -> str:
+        """Show all three forms."""
+        return "Positions by time: 0 is everything, 1000 all but the oldest 1000, 0-1000 the oldest 1000"
 
 
 _DETAILS = {

@@ -25,6 +25,9 @@ HEIGHT = Gauge("su_gateway_height", "Height of the network", multiprocess_mode="
 HEIGHT_AGE = Gauge(
     "su_gateway_height_age_seconds", "Time since a gateway told the height", multiprocess_mode="livemax"
 )
+DISK_READY = Gauge("su_disk_ready", "Whether a unit has the disk store open", multiprocess_mode="livemax")
+DISK_COPIED = Counter("su_disk_copied_total", "Messages copied from the database to the disk store")
+DISK_MISSES = Counter("su_disk_misses_total", "Messages of lists that the disk store did not have")
 ROUTED = Counter("su_routed_total", "Requests that the router answered, by how", ["how"])
 PLACED = Counter("su_placed_total", "New processes that the router placed")
 UNIT_UP = Gauge(

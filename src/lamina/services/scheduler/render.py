@@ -1,5 +1,6 @@
 """Stored items to the original's JSON (spec/scheduler.md 9): the only place with its field names."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -60,7 +61,7 @@ def message_object(assignment: bytes, item: bytes | None, *, show_anchor: bool =
     }
 
 
-def edge(row: Record, *, by_nonce: bool, show_anchor: bool) -> bytes:
+def edge(row: Mapping[str, Any], *, by_nonce: bool, show_anchor: bool) -> bytes:
     """An element of a list."""
     return orjson.dumps(
         {

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from lamina.kernel.settings.load import Settings
-from lamina.kernel.settings.platform import shifted
+from lamina.kernel.settings.platform import PlatformSettings, shifted
 from lamina.kernel.settings.schema import Count, Elsewhere, Port, Seconds, Section, setting
 from lamina.services.scheduler.environment import exact_truth
 
@@ -47,6 +47,8 @@ class SchedulerSettings(Section):
         Elsewhere("scheduler.metrics", ("ENABLE_METRICS",), exact_truth),
         Elsewhere("scheduler.message_size_checked", ("ENABLE_MESSAGE_MAX_SIZE",), exact_truth),
         Elsewhere("scheduler.router_checked", ("ENABLE_ROUTER_CHECK",), exact_truth),
+        Elsewhere("scheduler.use_disk", ("USE_DISK",), exact_truth),
+        Elsewhere("scheduler.use_local_store", ("USE_LOCAL_STORE",), exact_truth),
     )
 
     host: str = setting("0.0.0.0", doc="Address of the API.")  # noqa: S104
@@ -208,6 +210,22 @@ class SchedulerSettings(Section):
     size_exempt_from_owners: tuple[str, ...] = setting(
         (), doc="Owners who may push such messages.", legacy=("MAX_SIZE_FROM_OWNER_WHITELIST",)
     )
+    use_disk: bool = setting(False, doc="Whether messages are kept in the disk store too, and read there.")
+    disk_dir: Path | None = setting(
+        None,
+        doc="Directory of the disk store; <data-dir>/scheduler-disk when not set.",
+        legacy=("SU_DATA_DIR",),
+    )
+    disk_interval_s: Seconds = setting(
+        5.0, unit="s", doc="Time between tries to open the disk store, and looks at what other units wrote."
+    )
+    migration_batch_size: Count = setting(
+        1000, unit="messages", doc="Messages that a migration reads at a time.",
+        legacy=("MIGRATION_BATCH_SIZE",),
+    )  # fmt: skip
+    use_local_store: bool = setting(
+        False, doc="Accepted for the original's sake: PostgreSQL serves this mode, and a log line says so."
+    )
     queue_max: Count = setting(
         10_000, unit="messages", doc="Messages that may wait in one unit; the next one is answered 503."
     )
@@ -271,3 +289,9 @@ def router_address(settings: Settings) -> tuple[str, int]:
     scheduler = settings.get(SchedulerSettings)
     origin = settings.origin("scheduler", "router_port")
     return scheduler.host, shifted(scheduler.router_port, settings, origin=origin)
+
+
+def disk_dir(settings: Settings) -> Path:
+    """The directory of the disk store."""
+    configured = settings.get(SchedulerSettings).disk_dir
+    return settings.get(PlatformSettings).data_dir / "scheduler-disk" if configured is None else configured

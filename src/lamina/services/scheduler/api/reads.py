@@ -1,7 +1,8 @@
 """What was scheduled: messages, lists, processes (spec/scheduler.md 14)."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from lamina.formats import base64url
 from lamina.kernel.contracts import Receive, Scope, Send
@@ -11,6 +12,7 @@ from lamina.kernel.web.respond import JSON_TYPE, json_response
 from lamina.services.scheduler import render
 from lamina.services.scheduler.api.query import Query, id_bytes
 from lamina.services.scheduler.api.tenancy import Tenancy
+from lamina.services.scheduler.copying.listing import Listing
 from lamina.services.scheduler.errors import ProcessNotFound, SchedulerError
 from lamina.services.scheduler.metrics import measured, observe
 from lamina.services.scheduler.peers.network import Network
@@ -24,9 +26,12 @@ BEGINNING, END = -(2**63), 2**63 - 1
 class GetMessage:
     """`GET /{id}`: a message, or the messages of a process."""
 
-    def __init__(self, replica: Replica, settings: SchedulerSettings, tenancy: Tenancy) -> None:
+    def __init__(
+        self, replica: Replica, listing: Listing, settings: SchedulerSettings, tenancy: Tenancy
+    ) -> None:
         """Prepare."""
         self._replica = replica
+        self._listing = listing
         self._settings = settings
         self._tenancy = tenancy
 
@@ -75,7 +80,7 @@ class GetMessage:
             opening += render.process_edge(process, by_nonce=by_nonce, show_anchor=show_anchor)
         await send({"type": "http.response.start", "status": 200, "headers": [JSON_TYPE]})
         separator = b"," if first else b""
-        pages = messages.pages(database, window, limit=left, page_rows=self._settings.page_rows)
+        pages = self._listing.pages(database, window, limit=left, page_rows=self._settings.page_rows)
         async for page in _measured(pages):
             edges = b",".join(render.edge(row, by_nonce=by_nonce, show_anchor=show_anchor) for row in page)
             body = opening + separator + edges
@@ -152,7 +157,9 @@ async def _find_process(database: Database, process_id: bytes) -> Record | None:
         return await processes.find(database, process_id)
 
 
-async def _measured(pages: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
+async def _measured(
+    pages: AsyncIterator[Sequence[Mapping[str, Any]]],
+) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
     """The same pages; how long each took to read is observed."""
     while True:
         with measured("read_message_data"):

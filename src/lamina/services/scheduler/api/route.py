@@ -6,7 +6,9 @@ from urllib.parse import quote
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.storage.database import Database
 from lamina.kernel.web.respond import Reply
+from lamina.services.scheduler.api.admission import Admission
 from lamina.services.scheduler.api.query import Query, id_bytes
+from lamina.services.scheduler.api.tenancy import Tenancy
 from lamina.services.scheduler.errors import SchedulerError
 from lamina.services.scheduler.metrics import ROUTED
 from lamina.services.scheduler.peers.unit_client import UnitClient
@@ -31,6 +33,8 @@ class Routes:
     placer: Placer
     client: UnitClient
     health: UnitHealth
+    admission: Admission
+    tenancy: Tenancy
 
 
 class RouteByQuery:
@@ -45,6 +49,7 @@ class RouteByQuery:
         process = Query(scope, self._routes.settings.query_bytes_max).text("process-id")
         if process is None:
             raise SchedulerError("No process-id query parameter provided")
+        self._routes.tenancy.check_read(process)
         url = await unit_of(self._routes.database, process)
         await redirect(scope, found(url, UNKNOWN_PROCESS))(scope, receive, send)
 
@@ -58,7 +63,9 @@ class RouteByPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        url = await unit_of(self._routes.database, scope["path_params"]["id"])
+        process = scope["path_params"]["id"]
+        self._routes.tenancy.check_read(process)
+        url = await unit_of(self._routes.database, process)
         await redirect(scope, found(url, UNKNOWN_PROCESS))(scope, receive, send)
 
 
@@ -72,10 +79,12 @@ class RouteMessage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         asked = Query(scope, self._routes.settings.query_bytes_max)
-        url = await unit_of(self._routes.database, scope["path_params"]["id"])
+        process = scope["path_params"]["id"]
+        url = await unit_of(self._routes.database, process)
         if url is None:
             process = found(asked.text("process-id"), _UNKNOWN_ID)
             url = found(await unit_of(self._routes.database, process), UNKNOWN_PROCESS)
+        self._routes.tenancy.check_read(process)
         await redirect(scope, url)(scope, receive, send)
 
 

@@ -9,7 +9,7 @@ from lamina.kernel.web.respond import Reply
 from lamina.services.scheduler.api.item import ItemReader
 from lamina.services.scheduler.api.query import Query
 from lamina.services.scheduler.api.route import Routes, found, redirect, target, unit_of
-from lamina.services.scheduler.errors import ReadOnly, RoutedTwice, SchedulerError, UnitDown, UnitUnclear
+from lamina.services.scheduler.errors import RoutedTwice, SchedulerError, UnitDown, UnitUnclear
 from lamina.services.scheduler.metrics import ROUTED
 from lamina.services.scheduler.model.unplaced import Unplaced
 from lamina.services.scheduler.rules.submission import check_tags, kind_of
@@ -31,13 +31,13 @@ class RoutePost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         settings = self._routes.settings
-        if settings.read_only:
-            raise ReadOnly
+        self._routes.admission.check(scope)
         asked = Query(scope, settings.query_bytes_max)
         process, assigned = asked.text("process-id"), asked.text("assign")
         if (process is None) != (assigned is None):
             raise SchedulerError("If sending assign or process-id, you must send both.")
         if process is not None:
+            self._routes.tenancy.check_write(process)
             url = await unit_of(self._routes.database, process)
             url = found(url, "Unable to locate scheduler for process-id")
             body = await read_body(scope, receive, settings.body_bytes_max)
@@ -54,8 +54,11 @@ class RoutePost:
         except SchedulerError:
             raise SchedulerError("Cannot redirect data item, invalid Type Tag") from None
         if kind == "Process":
+            self._routes.tenancy.check_spawn()
             return await self._unit_of_spawn(item)
-        url = await unit_of(self._routes.database, base64url.encode(item.target))
+        target_id = base64url.encode(item.target)
+        self._routes.tenancy.check_write(target_id)
+        url = await unit_of(self._routes.database, target_id)
         return found(url, "Unable to locate scheduler for message target")
 
     async def _unit_of_spawn(self, item: DataItem) -> str:

@@ -80,8 +80,8 @@ NOBODYS = ProcessWhitelist({})
 """What is known before a first copy was read: nothing is ours."""
 
 
-def read_processes(document: object, own_url: str) -> ProcessWhitelist:
-    """The processes of the unit with this URL.
+def read_processes(document: object, own_url: str | None) -> ProcessWhitelist:
+    """The processes of the unit with this URL; those of every unit where there is none.
 
     Raises:
         ValueError: the document has another form.
@@ -96,6 +96,6 @@ def read_processes(document: object, own_url: str) -> ProcessWhitelist:
         if not isinstance(entry, dict):
             raise ValueError(f"says nothing of {process_id[:43]}")  # noqa: TRY004
         fields = cast("dict[str, object]", entry)
-        if str(fields.get("su", "")).rstrip("/") == own_url.rstrip("/"):
+        if own_url is None or str(fields.get("su", "")).rstrip("/") == own_url.rstrip("/"):
             ours[process_id] = fields.get("read_only") is True
     return ProcessWhitelist(ours)

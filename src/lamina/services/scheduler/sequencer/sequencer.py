@@ -9,6 +9,7 @@ from lamina.kernel.clock import Clock
 from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database, RowsRefused
+from lamina.services.scheduler.disk.store import DiskStore
 from lamina.services.scheduler.errors import MessageExists
 from lamina.services.scheduler.metrics import SAVE_FAILURES
 from lamina.services.scheduler.model.scheduled import Scheduled
@@ -31,6 +32,8 @@ class Sequencer:
         settings: SchedulerSettings,
         block_height: Callable[[], int],
         clock: Clock,
+        *,
+        disk: DiskStore | None = None,
     ) -> None:
         """Prepare.
 
@@ -40,7 +43,9 @@ class Sequencer:
             settings: limits.
             block_height: the network's height; raises `HeightUnknown`.
             clock: for the times of assignments.
+            disk: where bundles are kept besides.
         """
+        self._disk = disk
         self._database = database
         self._settings = settings
         self._lines: dict[bytes, Line] = {}
@@ -120,6 +125,21 @@ class Sequencer:
             raise
 
     async def _append(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+        """Store a batch; on the disk first, and there only what the database took (spec 18.3)."""
+        if self._disk is None:
+            return await self._commit(scheduled)
+        await self._disk.put(scheduled)
+        try:
+            outcomes = await self._commit(scheduled)
+        except LaminaError:
+            await self._disk.settle((), scheduled)
+            raise
+        stored = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome == "stored"]
+        refused = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome != "stored"]
+        await self._disk.settle(stored, refused)
+        return outcomes
+
+    async def _commit(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
         try:
             return await writes.append(self._database, scheduled)
         except CommitUnknown:

@@ -1,6 +1,8 @@
 """Where chains end."""
 
-from lamina.kernel.storage.database import Database
+from collections.abc import AsyncIterator, Sequence
+
+from lamina.kernel.storage.database import Database, Record
 from lamina.services.scheduler.model.head import Head
 
 
@@ -12,3 +14,22 @@ async def find(database: Database, process_id: bytes) -> Head | None:
         process_id,
     )
     return None if row is None else Head(row["nonce"], row["assignment_id"], row["hash_chain"], row["ts"])
+
+
+async def pages(database: Database, page_rows: int) -> AsyncIterator[Sequence[Record]]:
+    """Every chain that has an assignment, by process."""
+    after = b""
+    while True:
+        rows = await database.fetch(
+            "scheduler.list_heads",
+            """
+            SELECT process_id, nonce, assignment_id FROM scheduler.heads
+             WHERE process_id > $1 AND assignment_id IS NOT NULL ORDER BY process_id LIMIT $2
+            """,
+            after,
+            page_rows,
+        )
+        if not rows:
+            return
+        yield rows
+        after = rows[-1]["process_id"]

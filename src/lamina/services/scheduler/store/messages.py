@@ -72,6 +72,73 @@ async def measure(database: Database, window: Window, limit: int) -> Extent:
     return Extent(row["count"], row["bytes"])
 
 
+async def index_pages(
+    database: Database, window: Window, *, limit: int, page_rows: int
+) -> AsyncIterator[Sequence[Record]]:
+    """The messages of a window by nonce without what they say, page by page: ids, time, bytes."""
+    after_nonce, left = -1, limit
+    while left > 0:
+        rows = await database.fetch(
+            "scheduler.list_index",
+            f"""
+            SELECT process_id, nonce, ts, message_id, assignment_id,
+                   octet_length(assignment) + coalesce(octet_length(item), 0) AS bytes
+              FROM scheduler.messages
+             WHERE process_id = $1 AND {_column(window)} > $2 AND {_column(window)} <= $3 AND nonce > $4
+             ORDER BY nonce LIMIT $5
+            """,
+            window.process_id,
+            window.after,
+            window.until,
+            after_nonce,
+            min(left, page_rows),
+        )
+        if not rows:
+            return
+        yield rows
+        left -= len(rows)
+        after_nonce = rows[-1]["nonce"]
+
+
+async def find_bodies(database: Database, index: Sequence[Record]) -> dict[bytes, Record]:
+    """What messages of an index say, by the ids of their assignments."""
+    rows = await database.fetch(
+        "scheduler.find_bodies",
+        """
+        SELECT m.assignment_id, m.assignment, m.item
+          FROM unnest($1::bytea[], $2::bigint[]) AS asked(process_id, nonce)
+          JOIN scheduler.messages m ON m.process_id = asked.process_id AND m.nonce = asked.nonce
+        """,
+        [row["process_id"] for row in index],
+        [row["nonce"] for row in index],
+    )
+    return {row["assignment_id"]: row for row in rows}
+
+
+async def find_known(database: Database, assignment_ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these assignments there are."""
+    rows = await database.fetch(
+        "scheduler.find_known",
+        "SELECT assignment_id FROM scheduler.messages WHERE assignment_id = ANY($1::bytea[])",
+        assignment_ids,
+    )
+    return {row["assignment_id"] for row in rows}
+
+
+async def find_at(database: Database, process_id: bytes, nonce: int) -> bytes | None:
+    """The id of the assignment with a nonce, be it the process's own."""
+    return await database.fetchval(
+        "scheduler.find_at",
+        """
+        SELECT assignment_id FROM scheduler.messages WHERE process_id = $1 AND nonce = $2
+        UNION ALL SELECT assignment_id FROM scheduler.processes
+         WHERE process_id = $1 AND $2 = 0 AND assignment_id IS NOT NULL LIMIT 1
+        """,
+        process_id,
+        nonce,
+    )
+
+
 async def pages(
     database: Database, window: Window, *, limit: int, page_rows: int
 ) -> AsyncIterator[Sequence[Record]]:
