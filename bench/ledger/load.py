@@ -139,8 +139,8 @@ class Load:
         while (now := time.perf_counter()) < end:
             due = int((now - self._begun) * rate)
             while released < due and (request := self._next()) is not None:
-                waiting.append((request, self._begun + released / rate))
                 released += 1
+                waiting.append((request, self._begun + released / rate))
             while waiting and self._idle:
                 # In turn, so that none stays idle until the server closes it.
                 self._idle.popleft().send(*waiting.popleft())
