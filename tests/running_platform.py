@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-import itertools
+import fcntl
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,25 +27,43 @@ import httpx
 READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 9001, 1984)
 OFFSET_STEP = 27
-PLACES = 4
-OFFSETS_EACH = 118
-_numbers = itertools.count()
+OFFSETS = 472
+OFFSETS_HELD = 16
+_locks: deque[int] = deque()
 
 
 def free_port_offset() -> int:
-    """An offset at which every default port is free now, and that nobody else is given.
+    """An offset at which every default port is free now, and that no other test process is given meanwhile.
 
     Offsets are multiples of 27, which divides no difference of two default ports, so that none becomes
-    another one's; each test process has a range of its own. All ports are below 32768, where Linux begins to
-    take ports for outgoing connections.
+    another one's. All ports are below 32768, where Linux begins to take ports for outgoing connections. An
+    offset stays this process's until it has taken a few more: by then its platform has bound the ports.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    place = int(worker[2:]) if worker.startswith("gw") else os.getpid()
-    for _ in range(OFFSETS_EACH):
-        offset = 10_000 + OFFSET_STEP * (place % PLACES * OFFSETS_EACH + next(_numbers) % OFFSETS_EACH)
+    for number in random.sample(range(OFFSETS), OFFSETS):
+        offset = 10_000 + OFFSET_STEP * number
+        lock = _lock(offset)
+        if lock is None:
+            continue
         if all(_is_free(port + offset) for port in _DEFAULT_PORTS):
+            _locks.append(lock)
+            if len(_locks) > OFFSETS_HELD:
+                os.close(_locks.popleft())
             return offset
+        os.close(lock)
     raise RuntimeError("no free ports")
+
+
+def _lock(offset: int) -> int | None:
+    """A lock of all test processes of this machine on an offset; None when another one has it."""
+    file = os.open(
+        Path(tempfile.gettempdir()) / f"lamina-test-offset-{offset}", os.O_CREAT | os.O_RDWR, 0o666
+    )
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file
 
 
 def _is_free(port: int) -> bool:

@@ -1,5 +1,6 @@
 """`lamina scheduler`: the original's arguments and environment, reupload, location; against real processes."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -132,6 +133,61 @@ def test_a_unit_starts_as_the_original_with_a_dotenv_file(
         unit.send_signal(signal.SIGTERM)
         assert unit.wait(30) == 0
     drop_database(postgres, dsn)
+
+
+def test_a_router_starts_as_the_original_before_a_unit(home: Home, gateway: Answering, postgres: str) -> None:
+    """Both have the same environment, as the original's do; the mode in it is not the argument's."""
+    dsn = new_database(postgres)
+    offsets = [free_port_offset(), free_port_offset()]
+    ports = [9000 + offsets[0], 9001 + offsets[1]]
+    unit_url, router_url = (f"http://127.0.0.1:{port}" for port in ports)
+    units = home.path / "schedulers.json"
+    units.write_text(json.dumps([{"url": unit_url}]))
+    environment = {
+        "SU_WALLET_PATH": _wallet_file(home),
+        "DATABASE_URL": dsn,
+        "GATEWAY_URL": gateway.url,
+        "UPLOAD_NODE_URL": gateway.url,
+        "SCHEDULER_LIST_PATH": str(units),
+    }
+
+    def start(mode: str, number: int, not_its_mode: str) -> subprocess.Popen[bytes]:
+        where = ("--data-dir", str(home.path / mode), "--port-offset", str(offsets[number]))
+        args = (*where, "scheduler", mode, str(ports[number]))
+        return serving(home, *args, MODE=not_its_mode, **environment)
+
+    running = [start("su", 0, "router"), start("router", 1, "su")]
+    try:
+        assert wait_answer(home, f"{unit_url}/timestamp")["block_height"] == f"{77:012}"
+        item = spawn(signer())
+        deadline = time.monotonic() + 40
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = httpx.post(router_url, content=item.to_bytes(), trust_env=False)
+                if answer.status_code == 307:
+                    break
+            assert time.monotonic() < deadline, (home.path / "log").read_text()
+            time.sleep(0.1)
+        assert answer.headers["location"] == f"{unit_url}/"
+        assert httpx.post(unit_url, content=item.to_bytes(), trust_env=False).status_code == 200
+        found = httpx.get(f"{router_url}/processes/{item.id}", trust_env=False, follow_redirects=True)
+        assert found.json()["process_id"] == item.id
+    finally:
+        for each in running:
+            each.send_signal(signal.SIGTERM)
+        assert [each.wait(30) for each in running] == [0, 0]
+    drop_database(postgres, dsn)
+
+
+@pytest.mark.parametrize("listed", [None, ""])
+def test_a_router_needs_the_name_of_a_list(home: Home, listed: str | None) -> None:
+    """It may be empty, says the original: then the next thing that is wrong is the database."""
+    values = dict.fromkeys(NEEDED, "http://127.0.0.1:1") | {"DATABASE_URL": "postgres://a@127.0.0.1:1/su"}
+    if listed is not None:
+        values["SCHEDULER_LIST_PATH"] = listed
+    done = home.run("scheduler", "router", "9000", **values)
+    assert ("SCHEDULER_LIST_PATH: NotPresent" in done.stderr) == (listed is None), done.stderr
+    assert done.returncode == (3 if listed is None else 5)
 
 
 def test_what_a_gateway_lost_is_uploaded_again(gateway: Answering) -> None:

@@ -1,14 +1,18 @@
 """`lamina scheduler su`, `router` and `serve`: a unit in the foreground (spec/scheduler.md 1)."""
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lamina.cli import up
 from lamina.cli.options import options_of
-from lamina.cli.scheduler.options import demand_needed, load_settings
+from lamina.cli.scheduler.options import ROUTER_NEEDS, UNIT_NEEDS, demand_needed, load_settings
 from lamina.kernel.errors import LaminaError
+
+if TYPE_CHECKING:
+    from lamina.kernel.settings.load import Settings
 
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 _Port = Annotated[str | None, typer.Argument(metavar="PORT", help="Where to listen, on every address.")]
@@ -52,15 +56,28 @@ def su(context: typer.Context, port: _Port = None) -> None:
 
     Example: lamina scheduler su 9000
     """
-    _run_original(context, port, {})
+    number = _number(port)
+    # The original's unit reads the list's name and does nothing with it.
+    flags: dict[str, object] = {
+        "scheduler.mode": "su",
+        "scheduler.port": number,
+        "scheduler.schedulers_path": "",
+    }
+    settings = _load(context, flags)
+    demand_needed(settings, UNIT_NEEDS)
+    up.run(settings, ["scheduler"], options_of(context))
 
 
 def router(context: typer.Context, port: _Port = None) -> None:
     """Run a router until a signal stops it: it sends each request to the unit that has the process.
 
+    The variables of a unit must be set, and SCHEDULER_LIST_PATH.
+
     Example: SCHEDULER_LIST_PATH=schedulers.json lamina scheduler router 9000
     """
-    _run_original(context, port, {"scheduler.mode": "router"})
+    settings = _load(context, {"scheduler.mode": "router", "scheduler.router_port": _number(port)})
+    demand_needed(settings, ROUTER_NEEDS)
+    up.run(settings, ["scheduler"], options_of(context))
 
 
 def serve(context: typer.Context) -> None:
@@ -71,12 +88,13 @@ def serve(context: typer.Context) -> None:
     up.run(load_settings(context), ["scheduler"], options_of(context))
 
 
-def _run_original(context: typer.Context, port: str | None, flags: dict[str, object]) -> None:
+def _number(port: str | None) -> int:
     if port is None:
         raise PortMissing
     if not _PORT.fullmatch(port) or not 1 <= int(port) <= 65535:
         raise PortInvalid
-    listening: dict[str, object] = {"scheduler.host": "0.0.0.0", "scheduler.port": int(port)}  # noqa: S104
-    settings = load_settings(context, {**listening, **flags})
-    demand_needed(settings)
-    up.run(settings, ["scheduler"], options_of(context))
+    return int(port)
+
+
+def _load(context: typer.Context, flags: Mapping[str, object]) -> "Settings":
+    return load_settings(context, {"scheduler.host": "0.0.0.0", **flags})  # noqa: S104
