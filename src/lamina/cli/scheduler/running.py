@@ -56,14 +56,8 @@ def su(context: typer.Context, port: _Port = None) -> None:
 
     Example: lamina scheduler su 9000
     """
-    number = _number(port)
-    # The original's unit reads the list's name and does nothing with it.
-    flags: dict[str, object] = {
-        "scheduler.mode": "su",
-        "scheduler.port": number,
-        "scheduler.schedulers_path": "",
-    }
-    settings = _load(context, flags)
+    # The original's unit reads the list's name too, and does nothing with it.
+    settings = _load(context, {"scheduler.port": _number(port)}, "SCHEDULER_LIST_PATH")
     demand_needed(settings, UNIT_NEEDS)
     up.run(settings, ["scheduler"], options_of(context))
 
@@ -96,5 +90,7 @@ def _number(port: str | None) -> int:
     return int(port)
 
 
-def _load(context: typer.Context, flags: Mapping[str, object]) -> "Settings":
-    return load_settings(context, {"scheduler.host": "0.0.0.0", **flags})  # noqa: S104
+def _load(context: typer.Context, flags: Mapping[str, object], *without: str) -> "Settings":
+    """The settings; the mode is the argument's, whatever the environment says."""
+    everywhere = {"scheduler.host": "0.0.0.0"}  # noqa: S104
+    return load_settings(context, {**everywhere, **flags}, without=("MODE", *without))
