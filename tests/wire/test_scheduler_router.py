@@ -1,7 +1,9 @@
 """The router through its door: placement, redirects, proxy, list, health (spec/scheduler.md 17)."""
 
+import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.json_server import answering
 from tests.postgres_server import fetch
 from tests.scheduler_router import (
     INTERVALS,
@@ -415,3 +418,46 @@ def test_three_real_units(postgres: str, tmp_path: Path) -> None:
 
 def has(unit: Unit, process_id: str) -> bool:
     return unit.http.get(f"/processes/{process_id}").status_code == 200
+
+
+def test_the_operators_lists_hold_for_a_router_too(postgres: str, tmp_path: Path) -> None:
+    """Spec 17.5: the process must be named, whichever unit has it; and nobody is routed who may not post."""
+    listed, by = tmp_path / "list.json", signer()
+    with database(postgres) as dsn, fake_units(1) as (unit,), answering() as elsewhere:
+        write_list(listed, unit.url)
+        ours, read_only, others, late = (spawn(by, data=os.urandom(8)) for _ in range(4))
+        with router_running(dsn, listed) as router:
+            for process in (ours, read_only, others):
+                router.place(process.to_bytes())
+        entry = {"su": "https://su1.example", "db_name": "a"}
+        document = {"processes": {ours.id: entry, read_only.id: {**entry, "read_only": True}}}
+        elsewhere.says("/processes", json.dumps(document).encode())
+        elsewhere.says("/ips", b'["127.0.0.1"]')
+        settings = {
+            "process_whitelist_url": f"{elsewhere.url}/processes",
+            "ip_whitelist_url": f"{elsewhere.url}/ips",
+            "ip_whitelist_interval_s": 0.2,
+            "metrics": True,
+        }
+        with router_running(dsn, listed, **settings) as router:
+            assert router.location(f"/{read_only.id}/latest") == f"{unit.url}/{read_only.id}/latest"
+            for path in (f"/{others.id}", f"/processes/{others.id}", f"/?process-id={others.id}"):
+                said = router.error(router.http.get(path), 403)
+                assert said == f"Process {others.id} is not allowed on this SU"
+            assert router.post(message(by, ours).to_bytes()).status_code == 307
+            refused = {
+                read_only: f"Process {read_only.id} is read_only on this SU",
+                others: f"Process {others.id} is not allowed on this SU",
+            }
+            for process, text in refused.items():
+                assert router.error(router.post(message(by, process).to_bytes())) == text
+                assigned = router.http.post("/", params={"process-id": process.id, "assign": ours.id})
+                assert router.error(assigned) == text
+            assert router.error(router.post(late.to_bytes())) == "Process spawning is not supported"
+            assert 'su_routed_total{how="redirected"}' in router.http.get("/metrics").text
+            elsewhere.says("/ips", b"[]")
+            deadline = time.monotonic() + 20
+            while router.post(message(by, ours).to_bytes()).status_code == 307:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert router.error(router.post(message(by, ours).to_bytes())) == "Access denied"
