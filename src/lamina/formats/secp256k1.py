@@ -4,6 +4,8 @@ Signatures are r and s, 32 bytes each, with s in the lower half of its range: th
 compute, would make a second signature. Stateless; callers decide where the work runs.
 """
 
+import ctypes
+import sys
 from typing import Protocol, cast
 
 import wallycore
@@ -31,6 +33,20 @@ class _Libwally(Protocol):
 
 
 _LIBWALLY = cast("_Libwally", wallycore)
+
+
+def _keep_for_ever() -> None:
+    """Keep the interpreter from taking libwally's bindings apart at its end: they can crash it there.
+
+    What they free last makes an object of a type that may be gone by then, and a command that did all its
+    work would end with signal 11. One reference more than anybody gives back, and it is never freed.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith("swig_runtime_data") and hasattr(module, "type_pointer_capsule"):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(module.type_pointer_capsule))
+
+
+_keep_for_ever()
 _UNCOMPRESSED = 0x04
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 # First byte of libwally's recoverable signatures: this, the recovery id, and 4 for a compressed key.

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from lamina.formats import secp256k1
@@ -72,3 +75,10 @@ def test_other_secrets_are_refused(secret: bytes) -> None:
         secp256k1.public_key(secret)
     with pytest.raises(FormatError):
         secp256k1.sign(secret, DIGEST)
+
+
+def test_a_process_that_used_it_ends_well() -> None:
+    """Whatever else it imported: a test run of its own is what crashed at its end."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    done = subprocess.run([*command, "-k", "the_generator"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
