@@ -72,6 +72,11 @@ class Signer:
             self._is_open = False
             self._change.notify_all()
 
+    @property
+    def is_saturated(self) -> bool:
+        """Whether as many clients wait for their signature as can be made at once."""
+        return len(self._now) >= self._threads
+
     @contextlib.contextmanager
     def client(self) -> Generator[None]:
         """While a client's message is under way: what nobody waits for leaves it the cores it needs."""
