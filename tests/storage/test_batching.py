@@ -22,9 +22,16 @@ class OddOne(LaminaError):
 async def running(work: Work, **options: float) -> AsyncGenerator[Batcher[int, int]]:
     """A batcher at work."""
     batcher = Batcher[int, int]("test.batch", work, **{"items_max": 8, **options})  # type: ignore[arg-type]
+    async with at_work(batcher):
+        yield batcher
+
+
+@asynccontextmanager
+async def at_work(batcher: Batcher[int, int]) -> AsyncGenerator[None]:
+    """It works until the block ends."""
     task = asyncio.create_task(batcher.run())
     try:
-        yield batcher
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -79,6 +86,29 @@ async def test_company_waits_for_no_longer_than_the_delay() -> None:
         second = asyncio.ensure_future(batcher.submit(2))
         assert await asyncio.gather(first, second) == [1, 2]
     assert batches == [[1, 2]]
+
+
+async def test_nobody_waits_for_company_that_is_not_about_to_come() -> None:
+    batches: list[Sequence[int]] = []
+    is_company_coming = True
+
+    async def work(batch: Sequence[int]) -> Sequence[int | LaminaError]:
+        batches.append(batch)
+        return batch
+
+    batcher = Batcher[int, int](
+        "test.batch", work, items_max=8, delay_s=3600, is_worth_delay=lambda: is_company_coming
+    )
+    async with at_work(batcher):
+        first = asyncio.ensure_future(batcher.submit(1))
+        await asyncio.sleep(0.01)
+        assert batches == []
+        is_company_coming = False
+        assert await asyncio.gather(first, batcher.submit(2)) == [1, 2]
+        assert await batcher.submit(3) == 3
+        is_company_coming = True
+        assert await outcomes(batcher, range(8)) == list(range(8))
+    assert batches == [[1, 2], [3], list(range(8))]
 
 
 async def test_a_full_queue_refuses_and_keeps_what_it_has() -> None:

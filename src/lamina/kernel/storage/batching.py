@@ -30,6 +30,8 @@ class Batcher(Generic[T, R]):
         work: turns a batch into one result (or exception) per item, in order.
         items_max: the largest batch.
         delay_s: how long to let company arrive before a batch starts.
+        is_worth_delay: whether company is about to come, asked after each arrival; a batch that need not
+            wait for any starts at once.
         queue_max: waiting items beyond which `submit` refuses.
         concurrency: batches under way at once.
         patience_s: seconds a submitter waits for its result; for ever when absent. What it waited for goes
@@ -44,6 +46,7 @@ class Batcher(Generic[T, R]):
         *,
         items_max: int,
         delay_s: float = 0.0,
+        is_worth_delay: Callable[[], bool] = lambda: True,
         queue_max: int = 10_000,
         concurrency: int = 2,
         patience_s: float = inf,
@@ -53,6 +56,7 @@ class Batcher(Generic[T, R]):
         self._work = work
         self._items_max = items_max
         self._delay_s = delay_s
+        self._is_worth_delay = is_worth_delay
         self._queue_max = queue_max
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._arrived = asyncio.Event()
@@ -99,8 +103,8 @@ class Batcher(Generic[T, R]):
         try:
             while True:
                 await self._arrived.wait()
-                if self._delay_s and len(self._waiting) < self._items_max:
-                    await asyncio.sleep(self._delay_s)
+                if self._delay_s:
+                    await self._await_company()
                 await self._slots.acquire()
                 task = asyncio.create_task(self._serve(self._take()))
                 under_way.add(task)
@@ -108,6 +112,17 @@ class Batcher(Generic[T, R]):
         finally:
             if under_way:
                 await asyncio.wait(under_way)
+
+    async def _await_company(self) -> None:
+        """Let more arrive until it is time, the batch is full, or nothing is about to come."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._delay_s
+        timer = loop.call_at(ends_at, self._arrived.set)
+        while len(self._waiting) < self._items_max and self._is_worth_delay() and loop.time() < ends_at:
+            self._arrived.clear()
+            await self._arrived.wait()
+        timer.cancel()
+        self._arrived.set()
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
         """Take the next batch off the queue."""

@@ -6,15 +6,18 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from lamina.kernel.observability.tally import Tally
+
+_BUCKETS_MS = (
+    0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 5500, 6000, 6500, 7000, 7500, 8000, 8500, 9000,
+    9500, 10000,
+)  # fmt: skip
 DURATION = Histogram(
     "su_core_metrics_duration_milliseconds",
     "Time that parts of a request took",
     ["function_name"],
-    buckets=(
-        0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 5500, 6000, 6500, 7000, 7500, 8000, 8500, 9000,
-        9500, 10000,
-    ),
-)  # fmt: skip
+    buckets=_BUCKETS_MS,
+)
 SAVE_FAILURES = Counter("message_save_failures", "Messages that could not be stored")
 SIGNATURES = Counter("su_signatures_total", "Signatures made by the wallet")
 CONFLICTS = Counter("su_conflicts_total", "Assignments made again because another unit was faster")
@@ -44,6 +47,8 @@ LIST_USABLE = Gauge(
 
 _ON_SUCCESS_ONLY = frozenset({"get_message", "get_messages", "read_message_data", "write_item"})
 
+_tallies: dict[str, Tally] = {}
+
 
 @contextmanager
 def measured(function_name: str) -> Generator[None]:
@@ -60,4 +65,7 @@ def measured(function_name: str) -> Generator[None]:
 
 def observe(function_name: str, started: float) -> None:
     """Observe the time since `started` (`time.perf_counter()`)."""
-    DURATION.labels(function_name).observe((time.perf_counter() - started) * 1000)
+    tally = _tallies.get(function_name)
+    if tally is None:
+        tally = _tallies[function_name] = Tally(DURATION.labels(function_name), _BUCKETS_MS)
+    tally.add((time.perf_counter() - started) * 1000)

@@ -233,6 +233,11 @@ class SchedulerSettings(Section):
         30.0, unit="s", doc="How long a message may wait for its assignment before it is answered 503."
     )
     batch_max: Count = setting(256, unit="messages", doc="Most assignments that share one commit.")
+    commit_delay_s: Seconds = setting(
+        0.05,
+        unit="s",
+        doc="How long a commit waits for more assignments while more messages wait than are being signed.",
+    )
     clock_lag_s: Seconds = setting(
         60.0, unit="s", doc="A clock further behind a process's last timestamp refuses to write."
     )
@@ -270,7 +275,7 @@ class SchedulerSettings(Section):
     upload_wait_max_s: Seconds = setting(
         60.0,
         unit="s",
-        doc="How long bundles wait while clients take every core; then they get every second signature.",
+        doc="How long bundles wait while clients post; then they get every second signature, and are sent.",
     )
 
 

@@ -3,9 +3,11 @@
 import asyncio
 from threading import Event
 
+import pytest
+
 from lamina.formats.ans104.signature_type import SignatureType
 from lamina.formats.ans104.signed_item import Draft
-from lamina.services.scheduler.sequencer.signer import Signer
+from lamina.services.scheduler.sequencer.signer import CORES_OF_CLIENTS, Signer
 
 LATE_S, PATIENT_S = -1.0, 3600.0
 
@@ -60,16 +62,38 @@ async def test_what_is_overdue_gets_every_second_signature() -> None:
     signer.close()
 
 
-async def test_one_core_is_left_alone_while_a_client_is_served() -> None:
+@pytest.mark.parametrize("threads", [1, CORES_OF_CLIENTS])
+async def test_a_client_has_the_cores_it_needs_to_itself(threads: int) -> None:
     wallet = HeldWallet()
     wallet.is_let_go.set()
-    signer = Signer(wallet, 1)  # pyright: ignore[reportArgumentType]
+    signer = Signer(wallet, threads)  # pyright: ignore[reportArgumentType]
     with signer.client():
         bundle = asyncio.create_task(signer.sign_later(Draft(), PATIENT_S))
         for _ in range(20):
             await signer.sign(Draft())
+        assert not await signer.room(0)
         assert not bundle.done()
     await bundle
+    assert await signer.room(PATIENT_S)
+    signer.close()
+
+
+async def test_what_is_overdue_is_signed_beside_a_client() -> None:
+    wallet = HeldWallet()
+    wallet.is_let_go.set()
+    signer = Signer(wallet, CORES_OF_CLIENTS)  # pyright: ignore[reportArgumentType]
+    with signer.client():
+        await signer.sign_later(Draft(), 0.05)
+    signer.close()
+
+
+async def test_cores_that_clients_do_not_need_are_used() -> None:
+    wallet = HeldWallet()
+    wallet.is_let_go.set()
+    signer = Signer(wallet, CORES_OF_CLIENTS + 1)  # pyright: ignore[reportArgumentType]
+    with signer.client():
+        assert await signer.room(0)
+        await signer.sign_later(Draft(), PATIENT_S)
     signer.close()
 
 

@@ -55,6 +55,8 @@ class Sequencer:
             "scheduler.append",
             self._append,
             items_max=settings.batch_max,
+            delay_s=settings.commit_delay_s,
+            is_worth_delay=lambda: signer.is_saturated,
             queue_max=settings.queue_max,
             concurrency=1,
         )

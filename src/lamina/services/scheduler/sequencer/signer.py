@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from math import inf
 from threading import Condition, Thread
 
 from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
@@ -18,6 +19,10 @@ SWITCH_S = 0.0005
 
 A thread that has signed must not wait that long before it signs again while the event loop renders a list.
 """
+CALM_S = 0.02
+"""So long after a client's message the next one may be about to come: what nobody waits for waits on."""
+CORES_OF_CLIENTS = 2
+"""While clients are here, these are theirs: one signs, on one the event loop reads and answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Signer:
         self._is_open = True
         self._signing = 0
         self._clients = 0
+        self._last_client_at = -inf
         self._is_their_turn = False
         for number in range(threads):
             Thread(target=self._work, name=f"sign-{number}", daemon=True).start()
@@ -66,24 +72,39 @@ class Signer:
             self._is_open = False
             self._change.notify_all()
 
+    @property
+    def is_saturated(self) -> bool:
+        """Whether as many clients wait for their signature as can be made at once."""
+        return len(self._now) >= self._threads
+
     @contextlib.contextmanager
     def client(self) -> Generator[None]:
-        """While a client's message is under way: what nobody waits for leaves one core alone."""
+        """While a client's message is under way: what nobody waits for leaves it the cores it needs."""
         self._clients += 1
         try:
             yield
         finally:
             self._clients -= 1
-            if not self._clients and self._later:
-                with self._change:
-                    self._change.notify()
+            self._last_client_at = time.monotonic()
+
+    async def room(self, within_s: float) -> bool:
+        """Wait until clients leave room for what nobody waits for, at most so many seconds.
+
+        Returns:
+            Whether they do.
+        """
+        due = time.monotonic() + within_s
+        # Nothing happens when clients have been away for long enough, so there is no event to wait for.
+        while not (has_room := self._has_room()) and time.monotonic() < due:  # noqa: ASYNC110
+            await asyncio.sleep(CALM_S)
+        return has_room
 
     async def sign(self, draft: Draft) -> SignedItem:
         """Sign what a client waits for."""
         return await self._queue(self._now, draft, None)
 
     async def sign_later(self, draft: Draft, within_s: float) -> SignedItem:
-        """Sign when no client waits for a signature; or, after that time, with every second signature.
+        """Sign when clients leave room for it; or, after that time, with every second signature.
 
         Args:
             draft: what is said.
@@ -116,7 +137,7 @@ class Signer:
             while self._is_open:
                 jobs = self._next()
                 if jobs is None:
-                    self._change.wait(self._until_due_s())
+                    self._change.wait(CALM_S if self._later else None)
                     continue
                 job = jobs.popleft()
                 self._is_their_turn = jobs is self._now
@@ -133,8 +154,13 @@ class Signer:
         is_overdue = self._until_due_s() == 0
         if self._now and not (is_overdue and self._is_their_turn):
             return self._now
-        has_room = not self._clients or self._signing + 1 < self._threads
-        return self._later if self._later and (is_overdue or has_room) else None
+        return self._later if self._later and (is_overdue or self._has_room()) else None
+
+    def _has_room(self) -> bool:
+        """Whether clients are away, or there are more cores than they need."""
+        if not self._clients and time.monotonic() - self._last_client_at >= CALM_S:
+            return True
+        return self._signing + CORES_OF_CLIENTS < self._threads
 
     def _until_due_s(self) -> float | None:
         """Seconds until what waits longest is overdue; None where nothing waits."""

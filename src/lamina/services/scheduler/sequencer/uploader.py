@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -42,6 +43,7 @@ class Uploader:
         self._under_way: set[asyncio.Task[None]] = set()
         self._done: list[int] = []
         self._measure_at = 0.0
+        self._overdue_at = 0.0
 
     async def run(self) -> None:
         """Upload until cancelled."""
@@ -54,18 +56,20 @@ class Uploader:
                     await asyncio.sleep(IDLE_S)
 
     async def _turn(self, uploads: asyncio.TaskGroup) -> None:
-        """Remove what was taken, claim more, and wait until half of what is under way has ended."""
+        """Remove what was taken, claim more when there is room, and wait until half of that has ended."""
         settings = self._settings
         if self._done:
             removed, self._done = self._done, []
             await outbox.finish(self._database, removed)
+        await self._measure()
+        if not await self._may_begin():
+            return
         free = settings.upload_concurrency - len(self._under_way)
         claimed = await outbox.claim(self._database, free, settings.upload_wait_max_s)
         for waiting in claimed:
             task = uploads.create_task(self._upload(waiting))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        await self._measure()
         if not claimed:
             await asyncio.sleep(IDLE_S)
         while len(self._under_way) > settings.upload_concurrency // 2:
@@ -80,11 +84,21 @@ class Uploader:
         count, oldest_s = await outbox.measure(self._database)
         OUTBOX.set(count)
         OUTBOX_AGE.set(oldest_s)
+        self._overdue_at = now + self._settings.upload_wait_max_s - oldest_s
+
+    async def _may_begin(self) -> bool:
+        """Whether clients leave room, or what waits longest has waited long enough; waits for either."""
+        patience_s = self._overdue_at - asyncio.get_running_loop().time()
+        return await self._signer.room(min(patience_s, MEASURED_EVERY_S)) or patience_s <= MEASURED_EVERY_S
 
     async def _upload(self, waiting: Waiting) -> None:
+        overdue_at = time.monotonic() + self._settings.upload_wait_max_s - waiting.age_s
         try:
+            items = await self._items(waiting, overdue_at)
+            # Sending is this process's work as well: it takes the event loop from who posts.
+            await self._signer.room(overdue_at - time.monotonic())
             async with asyncio.timeout(outbox.CLAIM_S):  # then it is anybody's again
-                for item in await self._items(waiting):
+                for item in items:
                     await self._gateway.upload(item)
         except (LaminaError, TimeoutError) as failure:
             UPLOADS.labels("failed").inc()
@@ -101,15 +115,14 @@ class Uploader:
             UPLOADS.labels("done").inc()
             self._done.append(waiting.row_id)
 
-    async def _items(self, waiting: Waiting) -> Sequence[bytes]:
+    async def _items(self, waiting: Waiting, overdue_at: float) -> Sequence[bytes]:
         """What is sent: the signed bundle, or each item by itself where that is set."""
         nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
         if waiting.bundle is not None:
             return [waiting.bundle]
         if self._settings.upload == "separate" and len(nested) == 2:
             return nested[::-1]
-        within_s = self._settings.upload_wait_max_s - waiting.age_s
-        made = await sign_bundle(waiting, self._signer, within_s)
+        made = await sign_bundle(waiting, self._signer, overdue_at - time.monotonic())
         await outbox.keep_bundle(self._database, waiting.row_id, made)
         return [made]
 
