@@ -52,7 +52,7 @@ def known_processes(unit: Unit) -> dict[str, object]:
         "process": process.id,
         "elsewhere": elsewhere.id,
         "ids": [item.id for item in stored],
-        "items": [item.to_bytes().hex() for item in (*stored, *new)],
+        "items": [item.to_bytes().hex() for item in (*new, *stored)],
     }
 
 
