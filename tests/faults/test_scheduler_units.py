@@ -109,20 +109,27 @@ async def _audited(dsn: str, answered: Sequence[str]) -> tuple[list[str], int]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("platforms", "workers"), [(1, 1), (1, 2), (2, 1)], ids=["one", "two workers", "two"]
+    ("platforms", "workers", "count"),
+    [
+        pytest.param(1, 1, 1000, id="one"),
+        pytest.param(1, 2, 200, id="two workers"),
+        pytest.param(2, 1, 200, id="two"),
+        pytest.param(1, 2, 1000, id="two workers, a thousand", marks=pytest.mark.soak),
+        pytest.param(2, 1, 1000, id="two, a thousand", marks=pytest.mark.soak),
+    ],
 )
-def test_a_thousand_messages_at_once(postgres: str, platforms: int, workers: int) -> None:
+def test_many_messages_at_once(postgres: str, platforms: int, workers: int, count: int) -> None:
     dsn = new_database(postgres)
     by = signer()
     process = spawn(by)
-    items = [message(by, process, b"%d" % number) for number in range(1000)]
+    items = [message(by, process, b"%d" % number) for number in range(count)]
     with open_directory() as directory, units_running(dsn, directory, platforms, workers) as units:
         answers = in_thread(post_all(units, process, items, 1))
-        assert answers == {"accepted": 1000}
+        assert answers == {"accepted": count}
     wrong, stored = in_thread(_audited(dsn, [process.id, *(item.id for item in items)]))
     drop_database(postgres, dsn)
     assert wrong == []
-    assert stored == 1000
+    assert stored == count
 
 
 @pytest.mark.timeout(300)

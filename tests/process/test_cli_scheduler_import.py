@@ -71,7 +71,7 @@ class Target:
         # The imports before may have taken a while: only now the ports must be free.
         self.platform.offset = free_port_offset()
         self.environment["LAMINA_SCHEDULER__GATEWAY_URL"] = f"http://127.0.0.1:{1984 + self.platform.offset}"
-        unit = Unit(self.platform)
+        unit = Unit(self.platform, self.environment)
         try:
             self.platform.start()
             while unit.http.get("/timestamp").status_code != 200:

@@ -325,10 +325,18 @@ def test_ids_that_name_nothing(unit: Unit, path: str) -> None:
 def test_queries_beyond_their_limits(unit: Unit, process: SignedItem) -> None:
     for query in ("&".join(f"a{number}=" for number in range(65)), "exclude=" + "," * 8190):
         assert unit.http.get(f"/{process.id}?{query}").status_code == 400
+
+
+def test_more_values_of_exclude_than_allowed(unit: Unit, process: SignedItem) -> None:
     item = message(signer(), process, os.urandom(8))
-    excluding = unit.http.post(f"/?exclude={',' * 8000}", content=item.to_bytes())
-    assert excluding.status_code == 200
-    assert len(unit.get(f"/{item.id}")["assignment"]["tags"]) == 10 + 8001
+    targets = ({}, {"process-id": process.id, "assign": item.id, "base-layer": ""})
+    for params, content in zip(targets, (item.to_bytes(), b""), strict=True):
+        refused = unit.http.post("/", content=content, params={**params, "exclude": "," * 1000})
+        assert refused.status_code == 400
+        assert refused.json() == {"error": "exclude has more than 1000 values; name fewer fields"}
+    assert unit.http.get(f"/{item.id}").status_code == 400
+    assert unit.post(item.to_bytes(), exclude="," * 999).status_code == 200
+    assert len(unit.get(f"/{item.id}")["assignment"]["tags"]) == 10 + 1000
 
 
 def test_the_same_item_a_hundred_times(unit: Unit, process: SignedItem) -> None:

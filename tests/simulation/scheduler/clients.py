@@ -14,7 +14,7 @@ from lamina.services.scheduler.errors import MessageExists, ProcessNotFound
 
 BACK_OFF_S = 2.0
 HANG_UP_S = 0.05
-BARE, SAID, LOST_PROCESS = 0.1, 0.15, 0.02
+BARE, SAID, RESPELLED, LOST_PROCESS = 0.1, 0.1, 0.05, 0.02
 SAYINGS = 6
 DOORS = 3
 NOWHERE = bytes(32)
@@ -46,7 +46,10 @@ class Clients:
         hashes: tuple[bytes, ...] = ()
         if chance.random() < SAID:
             hashes = (sha256(b"said %d" % chance.randrange(SAYINGS)).digest(), chance.randbytes(32))
-        return Posted(process_id, chance.randbytes(32), chance.randbytes(8), hashes)
+        payload = None
+        if chance.random() < RESPELLED:
+            payload = sha256(b"signed %d" % chance.randrange(SAYINGS)).digest()
+        return Posted(process_id, chance.randbytes(32), chance.randbytes(8), hashes, payload)
 
     async def _say(self, posted: Posted) -> None:
         """Post until the outcome is known."""

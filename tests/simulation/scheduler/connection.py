@@ -93,11 +93,33 @@ class Connection:
             self._transaction.hashes.append((process_id, digest))
         return []
 
+    async def _append_chains(self, text: str, *columns: Sequence[Any]) -> Sequence[Row]:
+        """The append in one statement, as READ COMMITTED carries it out.
+
+        Rows that match in the snapshot are locked in order and, for whom they were waited for, compared again.
+        """
+        chains, rows = columns[:7], columns[7:]
+        held = [each for each in zip(*chains, strict=True) if self._is_followed(*each[:3])]
+        if "FOR UPDATE OF h" in text:
+            await self._server.lock(self._transaction, sorted(each[0] for each in held))
+            held = [each for each in held if self._is_followed(*each[:3])]
+        moved = {each[0] for each in held}
+        swapped = [(each[0], *each[3:]) for each in held]
+        await self._update_heads(text, *zip(*swapped, strict=True))
+        new = [row for row in zip(*rows, strict=True) if row[0] in moved]
+        await self._insert_messages(text, *zip(*new, strict=True))
+        return [{"process_id": each} for each in sorted(moved)]
+
+    def _is_followed(self, process_id: bytes, after_nonce: int, after_id: bytes | None) -> bool:
+        head = self._transaction.heads.get(process_id) or self._server.heads.get(process_id)
+        return head is not None and (head.nonce, head.assignment_id) == (after_nonce, after_id)
+
     async def _nothing(self, _text: str) -> Sequence[Row]:
         return []
 
 
 _STATEMENTS: Sequence[tuple[str, Work]] = (
+    (r"^WITH chain AS ", Connection._append_chains),
     (r"^SELECT .* FROM scheduler\.heads .*FOR UPDATE$", Connection._lock_heads),
     (r"^SELECT .* FROM scheduler\.heads ", Connection._read_heads),
     (r"^SELECT message_id FROM scheduler\.messages .*item IS NOT NULL$", Connection._find_messages),

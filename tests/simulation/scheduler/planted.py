@@ -97,14 +97,23 @@ async def _blind_append(self: Sequencer, scheduled: Sequence[Scheduled]) -> Sequ
         return ["moved"] * len(scheduled)
 
 
-async def _impatient_find(database: Any, scheduled: Sequence[Scheduled]) -> set[bytes]:
-    """Looks before the server has come to the commit."""
-    rows = await database.confirm(
-        "scheduler.find_stored",
-        "SELECT assignment_id FROM scheduler.messages WHERE assignment_id = ANY($1)",
-        [each.head.assignment_id for each in scheduled],
-    )
-    return {row["assignment_id"] for row in rows}
+async def _impatient_append(self: Sequencer, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+    """Looks before the server has come to the commit, and takes for lost what is not there yet."""
+    try:
+        return await writes.append(self._database, scheduled)
+    except CommitUnknown:
+        stored = await writes.find_stored(self._database, scheduled)
+        return ["stored" if each.head.assignment_id in stored else "moved" for each in scheduled]
+
+
+def _no_one_statement(_scheduled: Sequence[Scheduled]) -> None:
+    """Every append is judged in a transaction of several statements."""
+
+
+def _compared_before_the_lock() -> list[Replacement]:
+    """The one statement reads heads, then waits for them; without an index to fall back on."""
+    keys = property(lambda message: {("assignment", message.assignment_id), ("message", message.message_id)})
+    return [*_rewritten(" FOR UPDATE OF h", ""), (Message, "keys", keys)]
 
 
 def _duplicates_outside() -> list[Replacement]:
@@ -143,14 +152,18 @@ def _hasty_wait(self: Line) -> bool:
 
 
 BUGS: dict[str, Callable[[], list[Replacement]]] = {
-    "no_compare_and_swap": lambda: [(writes, "_judge", _any_head)],
+    "no_compare_and_swap": lambda: [(writes, "_judge", _any_head), (writes, "_chains", _no_one_statement)],
+    "compared_before_the_lock": _compared_before_the_lock,
     "no_row_lock": lambda: _rewritten("FOR UPDATE", ""),
-    "nonce_consumed_on_failure": lambda: [(writes, "_judge", _higher_head)],
+    "nonce_consumed_on_failure": lambda: [
+        (writes, "_judge", _higher_head),
+        (writes, "_chains", _no_one_statement),
+    ],
     "timestamps_from_the_clock": lambda: [(assignment, "place", _clock_place)],
     "chain_from_the_wrong_head": lambda: [(assignment, "place", _forgetful_place)],
-    "ignore_commit_unknown": lambda: [(Sequencer, "_append", _hopeful_append)],
-    "blind_retry": lambda: [(Sequencer, "_append", _blind_append)],
-    "look_before_the_commit": lambda: [(writes, "find_stored", _impatient_find)],
+    "ignore_commit_unknown": lambda: [(Sequencer, "_commit", _hopeful_append)],
+    "blind_retry": lambda: [(Sequencer, "_commit", _blind_append)],
+    "look_before_the_commit": lambda: [(Sequencer, "_commit", _impatient_append)],
     "duplicate_check_outside": _duplicates_outside,
     "answer_before_commit": lambda: [(Line, "_store", _eager_store)],
     "head_while_under_way": lambda: [(Line, "_must_wait", _hasty_wait)],

@@ -89,12 +89,17 @@ class Promises:
             self._told[posted.message_id][answer] += 1
         if answer == "stored":
             self._check_stored(posted, assignment_id)
-        elif answer == "exists" and posted.message_id not in self.server.by_message:
+        elif answer == "exists" and not self._is_there(posted):
             raise Violation("A", "a message is said to exist that is nowhere")
         elif answer == "said" and not any(
             (posted.process_id, each) in self.server.hashes for each in posted.deep_hashes
         ):
             raise Violation("A", "a message is refused as said before, and nobody said it")
+
+    def _is_there(self, posted: Posted) -> bool:
+        """The message, or the same in another spelling."""
+        is_respelled = (posted.process_id, posted.payload) in self.server.hashes
+        return posted.message_id in self.server.by_message or is_respelled
 
     def _check_stored(self, posted: Posted, assignment_id: bytes | None) -> None:
         row = self.server.by_assignment.get(assignment_id or b"")

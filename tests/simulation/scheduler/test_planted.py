@@ -14,6 +14,7 @@ from tests.simulation.scheduler.simulation import Outcome
 Caught = dict[str, Outcome | None]
 BROKEN = {
     "no_compare_and_swap": "N",
+    "compared_before_the_lock": "N",
     "no_row_lock": "A",
     "nonce_consumed_on_failure": "N",
     "timestamps_from_the_clock": "TA",  # the unique index of times may be faster

@@ -47,6 +47,7 @@ class Posted:
     message_id: bytes
     item: bytes | None
     deep_hashes: tuple[bytes, ...] = ()
+    payload: bytes | None = None
 
 
 class Unit:
@@ -101,7 +102,7 @@ class Unit:
 
     async def _schedule(self, posted: Posted, exclude: Sequence[str]) -> bytes:
         assert self._sequencer is not None
-        submission = Submission(posted.message_id, posted.item, exclude, posted.deep_hashes)
+        submission = Submission(posted.message_id, posted.item, exclude, posted.deep_hashes, posted.payload)
         return await self._sequencer.schedule(posted.process_id, submission)
 
     def _own(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":

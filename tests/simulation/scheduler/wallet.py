@@ -1,6 +1,7 @@
 """The scheduler's wallet in the simulator: the production's item format, a keyed hash for RSA, time from the seed."""
 
 import asyncio
+import contextlib
 from hashlib import sha512
 
 from tests.simulation.scheduler.misfortune import Misfortune
@@ -38,6 +39,10 @@ class SimulatedSigner:
     def __init__(self, misfortune: Misfortune) -> None:
         self.wallet = KeyedHash()
         self._misfortune = misfortune
+
+    def client(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing is signed later in here, so nobody has to make room."""
+        return contextlib.nullcontext()
 
     async def sign(self, draft: Draft) -> SignedItem:
         chance, profile = self._misfortune.loop.chance, self._misfortune.profile

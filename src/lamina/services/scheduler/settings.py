@@ -11,6 +11,8 @@ from lamina.kernel.settings.schema import Count, Elsewhere, Port, Seconds, Secti
 from lamina.services.scheduler.environment import exact_truth
 
 Amount = Annotated[int, pydantic.Field(ge=0)]
+ExcludeCount = Annotated[int, pydantic.Field(ge=1, le=9_000)]
+"""Each is a tag of the assignment, which could not be read with more than 10,000."""
 Duration = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 
 
@@ -182,6 +184,9 @@ class SchedulerSettings(Section):
     )
     body_bytes_max: Count = setting(10_485_760, unit="bytes", doc="Largest body of POST /.")
     query_bytes_max: Count = setting(8192, unit="bytes", doc="Longest query string.")
+    exclude_values_max: ExcludeCount = setting(
+        1000, unit="values", doc="Most values of `exclude`, each a tag of the assignment; at most 9000."
+    )
     default_limit: Count = setting(
         5000, unit="messages", doc="Messages of a list that asks for no number.", legacy=("SU_DEFAULT_LIMIT",)
     )

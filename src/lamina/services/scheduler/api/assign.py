@@ -27,7 +27,8 @@ class Assign:
 
         Raises:
             ProcessNotFound: there is no such process.
-            SchedulerError: the transaction is unknown, too young, too large, or was said before.
+            SchedulerError: the transaction is unknown, too young, too large, or was said before; too
+                much is to be left out.
             GatewayUnavailable: no gateway answers.
         """
         process_id = id_bytes(process)
@@ -40,12 +41,13 @@ class Assign:
         message_id = id_bytes(assigned)
         if message_id is None:
             raise SchedulerError('error in builder: BuilderError("assign param must be 43 characters")')
+        exclude = excluded(asked, self._unit.settings.exclude_values_max)
         hashes: tuple[bytes, ...] = ()
         if asked.has("base-layer"):
             await self._check_depth(row, assigned)
         else:
             hashes = await self._look_up(assigned)
-        submission = Submission(message_id, None, excluded(asked), hashes)
+        submission = Submission(message_id, None, exclude, hashes)
         return await self._unit.sequencer.schedule(process_id, submission)
 
     async def _check_depth(self, row: Record, tx_id: str) -> None:

@@ -120,7 +120,12 @@ def _post(settings: SchedulerSettings) -> Part:
                 "Whether it must be a transaction that lies deep enough, instead of any item; any value.",
                 {},
             ),
-            query_parameter("exclude", "Fields that readers are asked to leave out, between commas.", {}),
+            query_parameter(
+                "exclude",
+                "Fields that readers are asked to leave out, between commas; "
+                f"at most {settings.exclude_values_max}.",
+                {},
+            ),
         ],
         body=body,
         answers=[answer(200, "It is durable.", ref("Submitted"), examples.SUBMITTED), *POSTED],

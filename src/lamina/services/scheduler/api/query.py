@@ -72,7 +72,15 @@ class Query:
         return int(text)
 
 
-def excluded(asked: Query) -> list[str]:
-    """The fields that readers of an assignment are asked to leave out, as the client wrote them."""
+def excluded(asked: Query, count_max: int) -> list[str]:
+    """The fields that readers of an assignment are asked to leave out, as the client wrote them.
+
+    Raises:
+        SchedulerError: they are more than allowed.
+    """
     text = asked.text("exclude")
-    return [] if text is None else text.split(",")
+    if text is None:
+        return []
+    if text.count(",") >= count_max:
+        raise SchedulerError(f"exclude has more than {count_max} values; name fewer fields")
+    return text.split(",")

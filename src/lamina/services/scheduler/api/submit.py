@@ -61,11 +61,12 @@ class Submit:
         check_tags(item, kind)
         if kind == "Process":
             return await self._spawn(item)
+        exclude = excluded(asked, self._unit.settings.exclude_values_max)
         hashes: tuple[bytes, ...] = ()
         if self._unit.settings.deep_hash_checks and item.tag("From-Process") is not None:
             hashes = await hashed(item.size, content_digests, item.tags, item.target, item.anchor, item.data)
         payload = await hashed(item.size, respellable, item)
-        submission = Submission(item.id_bytes, bytes(item.raw), excluded(asked), hashes, payload)
+        submission = Submission(item.id_bytes, bytes(item.raw), exclude, hashes, payload)
         await self._unit.sequencer.schedule(item.target, submission)
         return item.id_bytes
 

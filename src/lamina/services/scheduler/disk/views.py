@@ -32,16 +32,15 @@ def view(views: Path, store: Path) -> Generator[Rocks]:
     """
     if not store.is_dir():
         raise DiskStoreFailed(store, "there is none; a unit with scheduler.use_disk or a migration makes it")
-    with held(views, _ASKED) as name:
+    with contextlib.ExitStack() as after, held(views, _ASKED) as name:
+        # It is removed when it is no longer asked for; else whoever has the store would make it again.
+        after.callback(shutil.rmtree, views / name, ignore_errors=True)
+        _await(views / name, views, store)
+        opened = Rocks.read(views / name)
         try:
-            _await(views / name, views, store)
-            opened = Rocks.read(views / name)
-            try:
-                yield opened
-            finally:
-                opened.close()
+            yield opened
         finally:
-            shutil.rmtree(views / name, ignore_errors=True)
+            opened.close()
 
 
 def give(views: Path, store: Rocks) -> None:
@@ -57,6 +56,8 @@ def give(views: Path, store: Rocks) -> None:
             asked.unlink(missing_ok=True)
         elif not place.exists():
             store.snapshot(place)
+            if not asked.exists():
+                shutil.rmtree(place, ignore_errors=True)  # nobody waits for it any more
 
 
 def _await(place: Path, views: Path, store: Path) -> None:

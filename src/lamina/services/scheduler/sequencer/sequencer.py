@@ -76,7 +76,9 @@ class Sequencer:
         Raises:
             MessageExists, ProcessNotFound: see there.
             Overloaded: too many wait, or it waited too long; it may be scheduled all the same.
-            DatabaseUnavailable: it is not scheduled.
+            CommitUnknown: it may be scheduled, now or later.
+            DatabaseUnavailable: it is not scheduled; except where this hid what became of a commit without
+                known outcome, then it may be. Posting the same item again is safe either way.
         """
         if self._waiting >= self._settings.queue_max:
             raise Overloaded
@@ -145,6 +147,18 @@ class Sequencer:
         try:
             return await writes.append(self._database, scheduled)
         except CommitUnknown:
-            stored = await writes.find_stored(self._database, scheduled)
-            _log.warning("a commit's outcome was looked up", stored=len(stored), of=len(scheduled))
-            return ["stored" if each.head.assignment_id in stored else "moved" for each in scheduled]
+            return await self._settle(scheduled)
+
+    async def _settle(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
+        """What became of a commit whose outcome is unknown, and which may still be on its way to the server.
+
+        Sent again as it is, it happens once: of the two the second finds its head moved on, now or later.
+        """
+        outcomes = await writes.append(self._database, scheduled)
+        others = [each for each, outcome in zip(scheduled, outcomes, strict=True) if outcome != "stored"]
+        earlier = await writes.find_stored(self._database, others) if others else set[bytes]()
+        _log.warning("a commit of unknown outcome was sent again", earlier=len(earlier), of=len(scheduled))
+        return [
+            "stored" if each.head.assignment_id in earlier else outcome
+            for each, outcome in zip(scheduled, outcomes, strict=True)
+        ]

@@ -18,7 +18,7 @@ async def append(database: Database, scheduled: Sequence[Scheduled]) -> Sequence
     only if it follows its head. What fails takes with it everything that was built on it.
 
     Raises:
-        CommitUnknown: ask `find_stored`.
+        CommitUnknown: append the same once more, then ask `find_stored` for what was not stored by that.
         RowsRefused: of several, nothing is stored; of one, another unit stored the message at this moment.
         DatabaseUnavailable: nothing is stored.
     """
@@ -38,20 +38,12 @@ async def append(database: Database, scheduled: Sequence[Scheduled]) -> Sequence
 async def find_stored(database: Database, scheduled: Sequence[Scheduled]) -> set[bytes]:
     """Which assignments of a commit without known outcome are there, by their ids.
 
-    The server may not have come to that commit yet. Its transaction holds the heads until then, so whoever
-    gets them is behind it, whichever way it ended.
+    The server may not have come to that commit yet, so this is the last word only after the same assignments
+    were appended once more: whichever of the two comes second finds that the heads have moved on.
 
     Raises:
         CommitUnknown, DatabaseUnavailable: nothing is known yet.
     """
-    await database.confirm(
-        "scheduler.await_commit",
-        """
-        SELECT process_id FROM scheduler.heads
-         WHERE process_id = ANY($1::bytea[]) ORDER BY process_id FOR UPDATE
-        """,
-        list({each.process_id for each in scheduled}),
-    )
     rows = await database.confirm(
         "scheduler.find_stored",
         "SELECT assignment_id FROM scheduler.messages WHERE assignment_id = ANY($1::bytea[])",
