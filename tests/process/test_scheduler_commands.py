@@ -134,6 +134,7 @@ def test_a_unit_starts_as_the_original_with_a_dotenv_file(
     drop_database(postgres, dsn)
 
 
+@pytest.mark.timeout(180)  # a process for each of seven commands
 def test_what_a_gateway_lost_is_uploaded_again(gateway: Answering) -> None:
     with scheduler_running() as unit:
         by = signer()
