@@ -190,6 +190,7 @@ def test_a_router_needs_the_name_of_a_list(home: Home, listed: str | None) -> No
     assert done.returncode == (3 if listed is None else 5)
 
 
+@pytest.mark.timeout(180)  # a process for each of seven commands
 def test_what_a_gateway_lost_is_uploaded_again(gateway: Answering) -> None:
     with scheduler_running() as unit:
         by = signer()

@@ -33,12 +33,21 @@ class KeyedHash:
         return item.owner == self.owner and item.signature == self.sign(message)
 
 
+SATURATED = 4
+
+
 class SimulatedSigner:
     """Stands for `Signer`: as slow as RSA, and now and then much slower."""
 
     def __init__(self, misfortune: Misfortune) -> None:
         self.wallet = KeyedHash()
         self._misfortune = misfortune
+        self._under_way = 0
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether so many wait that real threads would have as many waiting as they sign."""
+        return self._under_way >= SATURATED
 
     def client(self) -> contextlib.AbstractContextManager[None]:
         """Nothing is signed later in here, so nobody has to make room."""
@@ -51,5 +60,9 @@ class SimulatedSigner:
             if self._misfortune.strikes("slow_signature", profile.slow_signature)
             else SIGNATURE_S
         )
-        await asyncio.sleep(chance.random() * longest_s)
+        self._under_way += 1
+        try:
+            await asyncio.sleep(chance.random() * longest_s)
+        finally:
+            self._under_way -= 1
         return sign(draft, self.wallet)
