@@ -1,6 +1,7 @@
 """Run the tests on an external PostgreSQL: `LAMINA_TEST_DSN` if given, else a throw-away cluster of Debian's server.
 
-`python -m tests.external [pytest arguments]`. Exits 0, saying so, where no server can be had.
+`python -m tests.external [pytest arguments]`; paths among them are tested instead of all that touches a database.
+Exits 0, saying so, where no server can be had.
 """
 
 import os
@@ -37,7 +38,8 @@ def main() -> int:
 
 
 def _pytest(dsn: str) -> int:
-    paths = [path for path in TESTED if Path(path).exists()]
+    asked = [each for each in sys.argv[1:] if Path(each.partition("::")[0]).exists()]
+    paths = [] if asked else [path for path in TESTED if Path(path).exists()]
     ignored = [f"--ignore-glob=tests/wire/{name}" for name in SAME_ON_ANY_SERVER]
     command = [sys.executable, "-m", "pytest", *paths, *ignored, *sys.argv[1:]]
     return subprocess.run(command, env={**os.environ, "LAMINA_TEST_DSN": dsn}, check=False).returncode

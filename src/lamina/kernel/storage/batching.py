@@ -5,6 +5,7 @@ previous one was under way.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
@@ -115,13 +116,11 @@ class Batcher(Generic[T, R]):
 
     async def _await_company(self) -> None:
         """Let more arrive until it is time, the batch is full, or nothing is about to come."""
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._delay_s
-        timer = loop.call_at(ends_at, self._arrived.set)
-        while len(self._waiting) < self._items_max and self._is_worth_delay() and loop.time() < ends_at:
-            self._arrived.clear()
-            await self._arrived.wait()
-        timer.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._delay_s):
+                while len(self._waiting) < self._items_max and self._is_worth_delay():
+                    self._arrived.clear()
+                    await self._arrived.wait()
         self._arrived.set()
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
