@@ -39,7 +39,9 @@ def test_a_machine_fit_for_lamina_passes_and_nothing_is_made(home: Home) -> None
     assert found["account"][0]["state"] == "ok"
     assert found["platform"][0]["text"] == "Not running"
     listeners = [each["text"].partition(":")[0] for each in found["ports"]]
-    assert listeners == ["ledger.http", "ledger.stream", "telemetry.http", "admin"]
+    assert listeners == [
+        "ledger.http", "ledger.stream", "telemetry.http", "scheduler.http", "gateway.http", "admin",
+    ]  # fmt: skip
     assert not home.data_dir.exists()
 
 
