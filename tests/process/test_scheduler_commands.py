@@ -220,7 +220,7 @@ def test_what_a_gateway_lost_is_uploaded_again(gateway: Answering) -> None:
             assert item.to_bytes() in body
             assert parse(body).tag("Bundle-Format") == "binary"
             assert node["message"]["id"] == item.id
-        hyphen = run("scheduler", "reupload", "-A" + process.id[2:-1] + "A", "0")
+        hyphen = run("scheduler", "reupload", "-h" + process.id[2:-1] + "A", "0")
         assert (hyphen.returncode, "was never spawned here" in hyphen.stderr) == (0, True), hyphen.stderr
         usage = run("scheduler", "reupload", process.id)
         assert (usage.returncode, usage.stdout, "Usage" in usage.stderr) == (0, "", True)

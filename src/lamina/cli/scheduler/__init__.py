@@ -31,8 +31,8 @@ def _scheduler(context: typer.Context) -> None:
 group.command("su")(running.su)
 group.command("router")(running.router)
 group.command("serve")(running.serve)
-# An id may begin with a hyphen, and is then no option.
-_IDS = {"ignore_unknown_options": True}
+# An id may begin with a hyphen, or with -h, and is then no option.
+_IDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 group.command("reupload", context_settings=_IDS)(reupload)
 group.command("reupload_bundles", hidden=True, context_settings=_IDS)(reupload)
 group.command("location")(location)
