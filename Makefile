@@ -19,7 +19,7 @@ start: .venv/runtime ## Run the whole platform on the embedded PostgreSQL (LAMIN
 test: .venv/dev ## Run all tests on the embedded PostgreSQL
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-external: .venv/dev ## Run the same tests on an external PostgreSQL 15+ (LAMINA_TEST_DSN, else Debian's is started)
+test-external: .venv/dev ## Run the tests that reach the database on an external PostgreSQL 15+ (LAMINA_TEST_DSN, else Debian's is started)
 	$(BIN)/python -m tests.external $(PYTEST_ARGS)
 
 test-soak: .venv/dev ## Run the tests that take minutes: failover after failover (LAMINA_KILLS)

@@ -40,7 +40,7 @@ def main() -> int:
 def _pytest(dsn: str) -> int:
     asked = [each for each in sys.argv[1:] if Path(each.partition("::")[0]).exists()]
     paths = [] if asked else [path for path in TESTED if Path(path).exists()]
-    ignored = [f"--ignore-glob=tests/wire/{name}" for name in SAME_ON_ANY_SERVER]
+    ignored = [] if asked else [f"--ignore-glob=tests/wire/{name}" for name in SAME_ON_ANY_SERVER]
     command = [sys.executable, "-m", "pytest", *paths, *ignored, *sys.argv[1:]]
     return subprocess.run(command, env={**os.environ, "LAMINA_TEST_DSN": dsn}, check=False).returncode
 
