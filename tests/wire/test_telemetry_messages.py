@@ -1,5 +1,6 @@
 """Every kind of message, in every kind of frame, on every path: stored once, equal, under the right peer."""
 
+import contextlib
 import itertools
 import json
 import random
@@ -12,7 +13,7 @@ import pytest
 from tests.shared_data import shared_records
 from tests.telemetry_messages import CONNECTED, TYPES, Node, Payload, peer_id, stored
 from tests.telemetry_service import Telemetry, connected, packed, telemetry_running, wait_until
-from tests.websocket_frames import BINARY, CONTINUATION, PING, PONG, TEXT, frame
+from tests.websocket_frames import BINARY, CONTINUATION, PING, PONG, TEXT, WebSocket, frame
 
 PATHS = (
     "/",
@@ -219,9 +220,22 @@ def test_edge_cases(telemetry: Telemetry, case: dict[str, Any]) -> None:
 # --- who says it ---
 
 
-def rows_of(telemetry: Telemetry, address: str) -> list[dict[str, Any]]:
-    """The connection records of one socket, in the order they were made."""
-    return telemetry.query("SELECT * FROM peer_connections WHERE ip_addr = $1 ORDER BY id", address)
+@contextlib.contextmanager
+def recorded(telemetry: Telemetry) -> Iterator[tuple[WebSocket, Callable[[], list[dict[str, Any]]]]]:
+    """A node's socket, and what reads its connection records in the order they were made.
+
+    A socket before it may have had the same port, so what is older does not count.
+    """
+    newest = telemetry.query("SELECT coalesce(max(id), 0) AS id FROM peer_connections")[0]["id"]
+    with telemetry.node() as node:
+        yield (
+            node,
+            lambda: telemetry.query(
+                "SELECT * FROM peer_connections WHERE ip_addr = $1 AND id > $2 ORDER BY id",
+                node.address,
+                newest,
+            ),
+        )
 
 
 def test_messages_before_the_greeting_belong_to_the_peer_too(telemetry: Telemetry) -> None:
@@ -235,7 +249,7 @@ def test_messages_before_the_greeting_belong_to_the_peer_too(telemetry: Telemetr
 def test_older_nodes_name_themselves_in_their_state(telemetry: Telemetry) -> None:
     for place in ("state", "network_state"):
         peer = new_peer()
-        with telemetry.node() as node:
+        with recorded(telemetry) as (node, rows):
             node.say(
                 packed({"msg": "system.interval", place: {"peerId": peer}, "ts": "2021-03-01T12:00:00Z"})
             )
@@ -245,7 +259,7 @@ def test_older_nodes_name_themselves_in_their_state(telemetry: Telemetry) -> Non
             telemetry.wait_stored(peer, 2)
             shown = telemetry.nodes()[peer]
             assert (shown["name"], shown["startup_time"], shown["authority"]) == ("late", 5, False)
-            assert len(rows_of(telemetry, node.address)) == 1
+            assert len(rows()) == 1
 
 
 def test_a_greeting_without_a_network_id_is_kept_until_the_peer_is_known(telemetry: Telemetry) -> None:
@@ -257,9 +271,9 @@ def test_a_greeting_without_a_network_id_is_kept_until_the_peer_is_known(telemet
         "chain": 5,
         "ts": "2021-03-01T12:00:00Z",
     }
-    with telemetry.node() as node:
+    with recorded(telemetry) as (node, rows):
         node.say(packed(hello))
-        wait_until(lambda: [row["name"] for row in rows_of(telemetry, node.address)] == ["nameless"])
+        wait_until(lambda: [row["name"] for row in rows()] == ["nameless"])
         node.say(packed({"msg": "x", "state": {"peerId": peer}, "ts": "2021-03-01T12:00:00Z"}))
         telemetry.wait_stored(peer, 2)
     shown = telemetry.nodes()[peer]
@@ -282,24 +296,24 @@ def test_a_later_greeting_refreshes(telemetry: Telemetry) -> None:
 
 def test_another_node_under_the_same_id_has_a_record_of_its_own(telemetry: Telemetry) -> None:
     first, second = Node(next(_seeds), 1), Node(next(_seeds), 1)
-    with telemetry.node() as node:
+    with recorded(telemetry) as (node, rows):
         for message in [first.hello(), first.message(), second.hello(), second.message()]:
             node.say(packed(message))
         telemetry.wait_stored(first.peer_id, 2)
         telemetry.wait_stored(second.peer_id, 2)
-        assert len(rows_of(telemetry, node.address)) == 2
+        assert len(rows()) == 2
     assert telemetry.documents(second.peer_id)[0]["network_id"] == second.peer_id
 
 
 def test_an_id_without_a_greeting_speaks_for_the_socket(telemetry: Telemetry) -> None:
     first, silent = Node(next(_seeds), 1), Node(next(_seeds), 2)
-    with telemetry.node() as node:
+    with recorded(telemetry) as (node, rows):
         for message in [first.hello(), silent.message(), silent.message(), silent.hello(), silent.message()]:
             node.say(packed(message))
         telemetry.wait_stored(first.peer_id, 3)
         telemetry.wait_stored(silent.peer_id, 2)
-        rows = rows_of(telemetry, node.address)
-    assert [row["peer_id"] for row in rows] == [first.peer_id, silent.peer_id]
+        shown = rows()
+    assert [row["peer_id"] for row in shown] == [first.peer_id, silent.peer_id]
 
 
 def test_every_connection_is_a_record_and_a_peer_is_shown_once(telemetry: Telemetry) -> None:
@@ -331,14 +345,14 @@ def crowded(postgres: str) -> Iterator[Telemetry]:
 def test_nodes_beyond_the_limit_are_stored_with_the_socket(crowded: Telemetry) -> None:
     nodes = [Node(next(_seeds), number) for number in range(6)]
     sent = [message for node in nodes for message in node.talk(10)]
-    with crowded.node() as node:
+    with recorded(crowded) as (node, rows):
         for message in sent:
             node.say(packed(message))
         for known in nodes[1:3]:
             crowded.wait_stored(known.peer_id, 10)
         crowded.wait_stored(nodes[0].peer_id, 40)
-        assert len(rows_of(crowded, node.address)) == 3
-        assert rows_of(crowded, node.address)[0]["name"] == nodes[0].name
+        assert len(rows()) == 3
+        assert rows()[0]["name"] == nodes[0].name
     warned = crowded.events("more nodes on a socket than get records of their own")
     assert len(warned) == 1
 
