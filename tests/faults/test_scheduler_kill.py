@@ -5,10 +5,14 @@ kills ten times in one run, unit, platform and database in turns.
 """
 
 import asyncio
+import contextlib
 import os
 import random
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -107,6 +111,37 @@ def test_kills_under_load(running: RunningPlatform, uploads: Uploads, seed: int,
             load.wait_accepted(moments.randint(*ACCEPTED_BETWEEN_KILLS))
             wait_ready_again(running, kill(running, moments))
         load.wait_accepted(ACCEPTED_BETWEEN_KILLS[0])
+    check(running, load, uploads)
+
+
+def signing_processes(platform: RunningPlatform) -> set[int]:
+    """Those of every unit, found as an operator's `ps` shows them."""
+    units = {process["pid"] for process in platform.status()["processes"]}
+    found = set[int]()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in units and b"signing_entry" in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@pytest.mark.timeout(300)
+def test_a_signing_process_that_is_killed_costs_nobody_an_answer(
+    running: RunningPlatform, uploads: Uploads, seed: int
+) -> None:
+    load = Load(unit_url(running), seed)
+    load.begin()
+    with load.running():
+        load.wait_accepted(10)
+        before = signing_processes(running)
+        assert before
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+            load.wait_accepted(10)
+        assert len(signing_processes(running) - before) == len(before)
+    assert set(load.answers) <= {"accepted", "exists"}, dict(load.answers)
     check(running, load, uploads)
 
 

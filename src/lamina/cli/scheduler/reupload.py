@@ -71,7 +71,6 @@ def _reupload(settings: "Settings", ids: "Sequence[bytes]", since_ms: int, delay
     from lamina.services.scheduler.commands.reupload import Reupload, Reuploaded
     from lamina.services.scheduler.peers.client import Client
     from lamina.services.scheduler.peers.gateway import Gateway
-    from lamina.services.scheduler.sequencer.signer import Signer
     from lamina.services.scheduler.sequencer.wallet import read_wallet
     from lamina.services.scheduler.settings import SchedulerSettings
     from lamina.services.scheduler.store import schema
@@ -82,9 +81,9 @@ def _reupload(settings: "Settings", ids: "Sequence[bytes]", since_ms: int, delay
                 "There is no scheduler in this database", hint="It is made by: lamina scheduler serve"
             )
         scheduler, total = settings.get(SchedulerSettings), Reuploaded()
-        client, signer = Client(scheduler), Signer(read_wallet(settings), 1)
+        client, wallet = Client(scheduler), read_wallet(settings)
         try:
-            command = Reupload(place.database, Gateway(scheduler, client), signer, delay_s)
+            command = Reupload(place.database, Gateway(scheduler, client), wallet, delay_s)
             for process_id in ids:
                 done = await command.process(process_id, since_ms)
                 if done is None:
@@ -92,7 +91,6 @@ def _reupload(settings: "Settings", ids: "Sequence[bytes]", since_ms: int, delay
                     continue
                 total = Reuploaded(total.checked + done.checked, total.uploaded + done.uploaded)
         finally:
-            signer.close()
             await client.close()
         return total
 

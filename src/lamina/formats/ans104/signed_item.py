@@ -7,7 +7,7 @@ from typing import NamedTuple
 from lamina.formats import avro_tags, base64url
 from lamina.formats.ans104.item import ANCHOR_BYTES, TARGET_BYTES
 from lamina.formats.ans104.message import signing_message
-from lamina.formats.ans104.signers import Signer
+from lamina.formats.ans104.signers import Owner, Signer
 from lamina.formats.avro_tags import Tag
 from lamina.formats.deep_hash import BlobHash, Octets
 from lamina.formats.errors import FormatError
@@ -43,8 +43,29 @@ class SignedItem(NamedTuple):
         return b"".join(self.parts)
 
 
-def sign(draft: Draft, signer: Signer) -> SignedItem:
-    """Sign a draft; takes as long as the signer does.
+class Unsigned(NamedTuple):
+    """An item that lacks its signature only, so that another process can make that.
+
+    Attributes:
+        message: the 48 bytes to sign.
+        kind: what stands before the signature.
+        header: what stands between the signature and the data.
+        data: as the draft has them.
+    """
+
+    message: bytes
+    kind: bytes
+    header: bytes
+    data: Sequence[Octets]
+
+    def signed(self, signature: bytes) -> SignedItem:
+        """The item with its signature."""
+        header = b"".join((self.kind, signature, self.header))
+        return SignedItem(sha256(signature).digest(), (header, *self.data))
+
+
+def prepare(draft: Draft, signer: Owner) -> Unsigned:
+    """What is signed of a draft, and what surrounds its signature.
 
     Raises:
         FormatError: target or anchor are neither empty nor 32 bytes, or a tag is not Unicode text.
@@ -54,11 +75,8 @@ def sign(draft: Draft, signer: Signer) -> SignedItem:
     tag_bytes = avro_tags.encode(draft.tags)
     fields = (signer.owner, draft.target, draft.anchor, tag_bytes)
     message = signing_message(signer.signature_type, fields, BlobHash(*draft.data).digest())
-    signature = signer.sign(message)
     header = b"".join(
         (
-            signer.signature_type.to_bytes(2, "little"),
-            signature,
             signer.owner,
             target,
             anchor,
@@ -67,7 +85,17 @@ def sign(draft: Draft, signer: Signer) -> SignedItem:
             tag_bytes,
         )
     )
-    return SignedItem(sha256(signature).digest(), (header, *draft.data))
+    return Unsigned(message, signer.signature_type.to_bytes(2, "little"), header, draft.data)
+
+
+def sign(draft: Draft, signer: Signer) -> SignedItem:
+    """Sign a draft; takes as long as the signer does.
+
+    Raises:
+        FormatError: as `prepare`.
+    """
+    unsigned = prepare(draft, signer)
+    return unsigned.signed(signer.sign(unsigned.message))
 
 
 def _optional_field(field: bytes, size: int, name: str) -> bytes:

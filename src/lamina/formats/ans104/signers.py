@@ -8,18 +8,22 @@ from lamina.formats.ans104 import ethereum
 from lamina.formats.ans104.signature_type import SignatureType
 
 
-class Signer(Protocol):
-    """A key that signs data items in one way; may be used by several threads at once."""
+class Owner(Protocol):
+    """Whose items they are."""
 
     @property
     def signature_type(self) -> SignatureType:
-        """How it signs."""
+        """How they are signed."""
         ...
 
     @property
     def owner(self) -> bytes:
-        """Its public key, as items carry it."""
+        """The public key, as items carry it."""
         ...
+
+
+class Signer(Owner, Protocol):
+    """A key that signs data items in one way; may be used by several threads at once."""
 
     def sign(self, message: bytes) -> bytes:
         """Signature over the 48 bytes that stand for an item."""

@@ -98,7 +98,7 @@ class SchedulerSettings(Section):
         10_485_760, unit="bytes", doc="Largest answer that is taken from a peer."
     )
     signers: Count | None = setting(
-        None, unit="threads", doc="Threads that sign; one for each CPU when not set."
+        None, unit="processes", doc="Processes that sign; one for each CPU when not set."
     )
     verify: bool = setting(
         True, doc="Whether signatures of posted items are checked; off only to replay old data.",

@@ -43,7 +43,6 @@ async def build(kernel: Kernel) -> Part:
     """The objects of one unit."""
     settings = kernel.settings.get(SchedulerSettings)
     signer = Signer(load_wallet(kernel.settings), settings.signers or os.cpu_count() or 1)
-    kernel.resources.callback(signer.close)
     client = Client(settings)
     kernel.resources.push_async_callback(client.close)
     gateway = Gateway(settings, client)
@@ -79,6 +78,7 @@ def _tasks(kernel: Kernel, unit: Unit) -> Sequence[Task]:
     if settings.read_only:
         return tasks
     uploader = Uploader(kernel.database, unit.signer, unit.gateway, settings)
+    tasks += [Task(f"scheduler.sign-{number}", each.run) for number, each in enumerate(unit.signer.processes)]
     tasks += [Task("scheduler.commit", unit.sequencer.run), Task("scheduler.upload", uploader.run)]
     if settings.deep_hash_checks:
         tasks.append(Task("scheduler.rehash", Rehash(kernel.database, settings).run))

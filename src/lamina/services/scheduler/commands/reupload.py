@@ -4,14 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 from lamina.formats import base64url
+from lamina.formats.ans104.signed_item import sign
+from lamina.formats.ans104.wallet import Wallet
 from lamina.kernel.storage.database import Database
 from lamina.services.scheduler.peers.gateway import Gateway
-from lamina.services.scheduler.sequencer.signer import Signer
-from lamina.services.scheduler.sequencer.uploader import sign_bundle
+from lamina.services.scheduler.sequencer.uploader import around
 from lamina.services.scheduler.store import processes, reuploads
-
-AT_ONCE_S = 0.0
-"""An operator waits for the signatures."""
 
 
 @dataclass(slots=True)
@@ -25,18 +23,18 @@ class Reuploaded:
 class Reupload:
     """Looks at one assignment after another."""
 
-    def __init__(self, database: Database, gateway: Gateway, signer: Signer, delay_s: float) -> None:
+    def __init__(self, database: Database, gateway: Gateway, wallet: Wallet, delay_s: float) -> None:
         """Prepare.
 
         Args:
             database: where they are.
             gateway: is asked, and gets what it does not know.
-            signer: of the bundles.
+            wallet: signs the bundles.
             delay_s: time between two assignments.
         """
         self._database = database
         self._gateway = gateway
-        self._signer = signer
+        self._wallet = wallet
         self._delay_s = delay_s
 
     async def process(self, process_id: bytes, since_ms: int) -> Reuploaded | None:
@@ -52,7 +50,8 @@ class Reupload:
         async for waiting in reuploads.newer(self._database, process_id, since_ms):
             done.checked += 1
             if await self._gateway.find(base64url.encode(waiting.assignment_id)) is None:
-                await self._gateway.upload(await sign_bundle(waiting.waiting, self._signer, AT_ONCE_S))
+                signed = await asyncio.to_thread(sign, around(waiting.waiting), self._wallet)
+                await self._gateway.upload(signed.to_bytes())
                 done.uploaded += 1
             await asyncio.sleep(self._delay_s)
         return done

@@ -1,81 +1,51 @@
-"""Signatures by the wallet, off the event loop, on every core; what a client waits for comes first."""
+"""Signatures by the wallet, by a process for every core; what a client waits for comes first."""
 
 import asyncio
 import contextlib
-import sys
-import time
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from math import inf
-from threading import Condition, Thread
 
-from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
+from lamina.formats.ans104.signed_item import Draft, SignedItem, Unsigned, prepare
 from lamina.formats.ans104.wallet import Wallet
+from lamina.kernel.observability.tally import Count
 from lamina.services.scheduler.metrics import SIGNATURES
+from lamina.services.scheduler.sequencer.signing_process import Job, SigningProcess
 
-SWITCH_S = 0.0005
-"""How long the interpreter may stay with one thread; five milliseconds by default.
-
-A thread that has signed must not wait that long before it signs again while the event loop renders a list.
-"""
+AHEAD = 2
+"""So many drafts of clients a process has at once: it never waits for the event loop to give it the next."""
 CALM_S = 0.02
 """So long after a client's message the next one may be about to come: what nobody waits for waits on."""
 CORES_OF_CLIENTS = 2
 """While clients are here, these are theirs: one signs, on one the event loop reads and answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A draft to sign.
-
-    Attributes:
-        due: when, by the monotonic clock, it no longer waits for clients; None where a client waits for it.
-    """
-
-    draft: Draft
-    due: float | None
-    loop: asyncio.AbstractEventLoop
-    signed: "asyncio.Future[SignedItem]" = field(repr=False)
+OFF_LOOP_BYTES = 65_536
+"""Hashing more than this is worth a thread."""
 
 
 class Signer:
-    """Threads that sign; RSA releases the interpreter's lock.
+    """Decides what is signed next."""
 
-    Each takes its next draft itself when it is done with one, so that no core waits for the event loop.
-    """
-
-    def __init__(self, wallet: Wallet, threads: int) -> None:
-        """Start the threads.
+    def __init__(self, wallet: Wallet, processes: int) -> None:
+        """Prepare; each of `processes` signs while its `run` does.
 
         Args:
             wallet: whose signatures.
-            threads: how many are made at once.
+            processes: how many are made at once.
         """
-        sys.setswitchinterval(SWITCH_S)
         self.wallet = wallet
-        self._threads = threads
-        self._now: deque[_Job] = deque()
-        self._later: deque[_Job] = deque()
-        self._change = Condition()
-        self._is_open = True
-        self._signing = 0
+        self.processes = [SigningProcess(wallet.jwk(), self._feed) for _ in range(processes)]
+        self._count = Count(SIGNATURES)
+        self._now: deque[Job] = deque()
+        self._later: deque[Job] = deque()
         self._clients = 0
         self._last_client_at = -inf
         self._is_their_turn = False
-        for number in range(threads):
-            Thread(target=self._work, name=f"sign-{number}", daemon=True).start()
-
-    def close(self) -> None:
-        """Let the threads end; what waits is not signed."""
-        with self._change:
-            self._is_open = False
-            self._change.notify_all()
+        self._look_again: asyncio.TimerHandle | None = None
 
     @property
     def is_saturated(self) -> bool:
         """Whether as many clients wait for their signature as can be made at once."""
-        return len(self._now) >= self._threads
+        return len(self._now) >= len(self.processes)
 
     @contextlib.contextmanager
     def client(self) -> Generator[None]:
@@ -85,7 +55,7 @@ class Signer:
             yield
         finally:
             self._clients -= 1
-            self._last_client_at = time.monotonic()
+            self._last_client_at = asyncio.get_running_loop().time()
 
     async def room(self, within_s: float) -> bool:
         """Wait until clients leave room for what nobody waits for, at most so many seconds.
@@ -93,15 +63,16 @@ class Signer:
         Returns:
             Whether they do.
         """
-        due = time.monotonic() + within_s
+        loop = asyncio.get_running_loop()
+        due = loop.time() + within_s
         # Nothing happens when clients have been away for long enough, so there is no event to wait for.
-        while not (has_room := self._has_room()) and time.monotonic() < due:  # noqa: ASYNC110
+        while not (has_room := self._has_room(loop.time())) and loop.time() < due:  # noqa: ASYNC110
             await asyncio.sleep(CALM_S)
         return has_room
 
     async def sign(self, draft: Draft) -> SignedItem:
         """Sign what a client waits for."""
-        return await self._queue(self._now, draft, None)
+        return await self._sign(self._now, prepare(draft, self.wallet), None)
 
     async def sign_later(self, draft: Draft, within_s: float) -> SignedItem:
         """Sign when clients leave room for it; or, after that time, with every second signature.
@@ -110,69 +81,62 @@ class Signer:
             draft: what is said.
             within_s: seconds; negative where it is late already.
         """
-        return await self._queue(self._later, draft, time.monotonic() + within_s)
+        due = asyncio.get_running_loop().time() + within_s
+        if sum(map(len, draft.data)) < OFF_LOOP_BYTES:
+            unsigned = prepare(draft, self.wallet)
+        else:
+            unsigned = await asyncio.to_thread(prepare, draft, self.wallet)
+        return await self._sign(self._later, unsigned, due)
 
-    async def _queue(self, jobs: "deque[_Job]", draft: Draft, due: float | None) -> SignedItem:
-        loop = asyncio.get_running_loop()
-        job = _Job(draft, due, loop, loop.create_future())
-        with self._change:
-            jobs.append(job)
-            self._change.notify()
-        return await job.signed
+    async def _sign(self, jobs: deque[Job], unsigned: Unsigned, due: float | None) -> SignedItem:
+        job = Job(unsigned.message, due, asyncio.get_running_loop().create_future())
+        jobs.append(job)
+        self._feed()
+        signature = await job.signature
+        self._count.add()
+        return unsigned.signed(signature)
 
-    def _work(self) -> None:
-        while (job := self._take()) is not None:
-            try:
-                done, failure = sign(job.draft, self.wallet), None
-            except Exception as error:  # noqa: BLE001 - whoever waits for it is told
-                done, failure = None, error
-            with self._change:
-                self._signing -= 1
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-                job.loop.call_soon_threadsafe(_finish, job.signed, done, failure)
+    def _feed(self) -> None:
+        """Give every process what it can take."""
+        self._take_back()
+        now_s = asyncio.get_running_loop().time()
+        while (process := self._free()) is not None and (jobs := self._next(process, now_s)) is not None:
+            job = jobs.popleft()
+            self._is_their_turn = jobs is self._now
+            if not job.signature.done():
+                process.ask(job)
+        if self._later and self._look_again is None:
+            self._look_again = asyncio.get_running_loop().call_later(CALM_S, self._feed_again)
 
-    def _take(self) -> _Job | None:
-        """The next one; waits for it. None when there will be none."""
-        with self._change:
-            while self._is_open:
-                jobs = self._next()
-                if jobs is None:
-                    self._change.wait(CALM_S if self._later else None)
-                    continue
-                job = jobs.popleft()
-                self._is_their_turn = jobs is self._now
-                if job.signed.done():
-                    continue
-                self._signing += 1
-                if self._next() is not None:
-                    self._change.notify()
-                return job
-            return None
+    def _feed_again(self) -> None:
+        self._look_again = None
+        self._feed()
 
-    def _next(self) -> "deque[_Job] | None":
+    def _take_back(self) -> None:
+        """What processes that are gone have not signed comes first."""
+        for process in self.processes:
+            while process.under_way and not process.is_up:
+                job = process.under_way.pop()
+                (self._now if job.due is None else self._later).appendleft(job)
+
+    def _free(self) -> SigningProcess | None:
+        """The process with the least to do that can take more."""
+        up = [process for process in self.processes if process.is_up and len(process.under_way) < AHEAD]
+        return min(up, key=lambda process: len(process.under_way), default=None)
+
+    def _next(self, process: SigningProcess, now_s: float) -> deque[Job] | None:
         """Whose turn it is: clients', but of what is overdue every second one; None where all must wait."""
-        is_overdue = self._until_due_s() == 0
+        due = self._later[0].due if self._later else None
+        is_overdue = due is not None and due <= now_s
         if self._now and not (is_overdue and self._is_their_turn):
             return self._now
-        return self._later if self._later and (is_overdue or self._has_room()) else None
+        # What may wait is never ahead of a client who is about to come.
+        may_wait = not process.under_way and (is_overdue or self._has_room(now_s))
+        return self._later if self._later and may_wait else None
 
-    def _has_room(self) -> bool:
+    def _has_room(self, now_s: float) -> bool:
         """Whether clients are away, or there are more cores than they need."""
-        if not self._clients and time.monotonic() - self._last_client_at >= CALM_S:
+        if not self._clients and now_s - self._last_client_at >= CALM_S:
             return True
-        return self._signing + CORES_OF_CLIENTS < self._threads
-
-    def _until_due_s(self) -> float | None:
-        """Seconds until what waits longest is overdue; None where nothing waits."""
-        due = self._later[0].due if self._later else None
-        return None if due is None else max(0.0, due - time.monotonic())
-
-
-def _finish(signed: "asyncio.Future[SignedItem]", done: SignedItem | None, failure: Exception | None) -> None:
-    SIGNATURES.inc()
-    if signed.done():
-        return
-    if done is not None:
-        signed.set_result(done)
-    elif failure is not None:
-        signed.set_exception(failure)
+        busy = sum(bool(process.under_way) for process in self.processes)
+        return busy + CORES_OF_CLIENTS < len(self.processes)

@@ -117,23 +117,23 @@ class Uploader:
 
     async def _items(self, waiting: Waiting, overdue_at: float) -> Sequence[bytes]:
         """What is sent: the signed bundle, or each item by itself where that is set."""
-        nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
         if waiting.bundle is not None:
             return [waiting.bundle]
-        if self._settings.upload == "separate" and len(nested) == 2:
-            return nested[::-1]
-        made = await sign_bundle(waiting, self._signer, overdue_at - time.monotonic())
+        if (
+            self._settings.upload == "separate"
+            and waiting.assignment is not None
+            and waiting.item is not None
+        ):
+            return [waiting.item, waiting.assignment]
+        signed = await self._signer.sign_later(around(waiting), overdue_at - time.monotonic())
+        made = signed.to_bytes()
         await outbox.keep_bundle(self._database, waiting.row_id, made)
         return [made]
 
 
-async def sign_bundle(waiting: Waiting, signer: Signer, within_s: float) -> bytes:
-    """The item around an assignment and what it assigns, signed as `Signer.sign_later` does."""
+def around(waiting: Waiting) -> Draft:
+    """The item around an assignment and what it assigns."""
     nested = [each for each in (waiting.assignment, waiting.item) if each is not None]
-    return (await signer.sign_later(_outer(waiting, nested), within_s)).to_bytes()
-
-
-def _outer(waiting: Waiting, nested: Sequence[bytes]) -> Draft:
     tags = list(bundle.BUNDLE_TAGS)
     if waiting.assignment is None:
         tags += [
