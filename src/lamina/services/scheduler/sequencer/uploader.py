@@ -70,7 +70,8 @@ class Uploader:
             task = uploads.create_task(self._upload(waiting))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        if not claimed:
+        if len(claimed) < free:
+            # Nothing more waits: what comes meanwhile is claimed at once.
             await asyncio.sleep(IDLE_S)
         while len(self._under_way) > settings.upload_concurrency // 2:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
