@@ -3,9 +3,10 @@
 from lamina.kernel.contracts import Check, Endpoint, Part, Task
 from lamina.kernel.process import Kernel
 from lamina.kernel.settings.platform import HttpSettings
+from lamina.kernel.web.openapi_routes import add_documentation
 from lamina.kernel.web.peer import TrustedProxies
 from lamina.kernel.web.routing import Router
-from lamina.services.scheduler.api import fixed
+from lamina.services.scheduler.api import fixed, openapi_router
 from lamina.services.scheduler.api.admission import Admission
 from lamina.services.scheduler.api.failure import render_error
 from lamina.services.scheduler.api.route import RouteByPath, RouteByQuery, RouteMessage, Routes
@@ -60,4 +61,5 @@ def _paths(routes: Routes) -> Router:
     router.add("/processes/{id}", {"GET": RouteByPath(routes)})
     router.add("/{id}", {"GET": RouteMessage(routes)})
     router.add("/{id}/latest", {"GET": RouteByPath(routes)})
+    add_documentation(router, openapi_router.document(routes.settings))
     return router

@@ -4,11 +4,8 @@ Compatibility quirks are described as they are answered. HEAD, OPTIONS and the H
 which are the same everywhere, are told in prose once.
 """
 
-from collections.abc import Sequence
-
 import lamina
 from lamina.kernel.web.openapi_parts import (
-    Answer,
     Part,
     answer,
     json_content,
@@ -27,6 +24,7 @@ from lamina.services.scheduler.api.openapi_failures import (
     failures,
 )
 from lamina.services.scheduler.api.openapi_schemas import SCHEMAS
+from lamina.services.scheduler.api.openapi_shared import get, own_paths, post_body, post_parameters
 from lamina.services.scheduler.settings import SchedulerSettings
 
 _TAGS = (
@@ -89,19 +87,7 @@ origin may read the answers. Unknown parameters are ignored; of a repeated one t
 """.strip()
 
 
-def _get(
-    tag: str, names: tuple[str, str, str], parameters: Sequence[Part], answers: Sequence[Answer]
-) -> Part:
-    operation_id, summary, description = names
-    return {"get": operation(tag, operation_id, summary, description, parameters=parameters, answers=answers)}
-
-
 def _post(settings: SchedulerSettings) -> Part:
-    body: Part = {
-        "required": False,
-        "description": f"A data item, at most {settings.body_bytes_max} bytes; nothing with `assign`.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
     described = operation(
         "Write",
         "postItem",
@@ -110,24 +96,8 @@ def _post(settings: SchedulerSettings) -> Part:
         "goes to the process that is its target. With `process-id` and `assign`, an item that the network "
         "knows already is given a place; what is answered is then the id of the assignment. A spawn may be "
         "posted again, a message may not.",
-        parameters=[
-            query_parameter(
-                "process-id", "The process that `assign` goes to.", {}, example=examples.PROCESS_ID
-            ),
-            query_parameter("assign", "The item that is to be assigned; goes with `process-id`.", {}),
-            query_parameter(
-                "base-layer",
-                "Whether it must be a transaction that lies deep enough, instead of any item; any value.",
-                {},
-            ),
-            query_parameter(
-                "exclude",
-                "Fields that readers are asked to leave out, between commas; "
-                f"at most {settings.exclude_values_max}.",
-                {},
-            ),
-        ],
-        body=body,
+        parameters=post_parameters(settings),
+        body=post_body(settings),
         answers=[answer(200, "It is durable.", ref("Submitted"), examples.SUBMITTED), *POSTED],
     )
     return {"post": described}
@@ -161,12 +131,12 @@ def _message(settings: SchedulerSettings) -> Part:
         ),
         query_parameter("process-id", "Ignored here; a router needs it.", {}),
     ]
-    return _get("Read", names, parameters, [("200", found), *LISTED])
+    return get("Read", names, parameters, [("200", found), *LISTED])
 
 
 def _latest() -> Part:
     names = ("getLatest", "The newest message of a process", "The one with the highest nonce.")
-    return _get(
+    return get(
         "Read",
         names,
         [path_parameter("id", "Of the process.", example=examples.PROCESS_ID)],
@@ -176,7 +146,7 @@ def _latest() -> Part:
 
 def _process() -> Part:
     names = ("getProcess", "A process", "What it was spawned with, and when.")
-    return _get(
+    return get(
         "Read",
         names,
         [path_parameter("id", "Of the process.", example=examples.PROCESS_ID)],
@@ -187,39 +157,19 @@ def _process() -> Part:
 def _root() -> Part:
     names = ("getUnit", "Whose unit this is", "The address of the wallet that signs assignments.")
     asked = [query_parameter("process-id", "Ignored here; a router needs it.", {})]
-    return _get("Service", names, asked, [answer(200, "The unit.", ref("Unit"), examples.UNIT), NOT_ROUTED])
+    return get("Service", names, asked, [answer(200, "The unit.", ref("Unit"), examples.UNIT), NOT_ROUTED])
 
 
 def _service() -> Part:
     time_names = ("getTime", "Height and time", "As assignments would get them now.")
     asked = [query_parameter("process-id", "Ignored here; a router needs it.", {})]
     unavailable = READ[-1]
-    empty: Part = {"description": "It does; without a look at the database."}
-    metrics: Part = {
-        "description": "The metrics.",
-        "content": {"application/openmetrics-text": {"schema": {"type": "string"}}},
-    }
-    disabled: Part = {
-        "description": "`scheduler.metrics` is off.",
-        "content": {"text/plain": {"schema": {"type": "string"}, "example": "Metrics not enabled"}},
-    }
     return {
-        "/timestamp": _get(
+        "/timestamp": get(
             "Service",
             time_names,
             asked,
             [answer(200, "Both.", ref("Time"), examples.TIME), NOT_ROUTED, unavailable],
         ),
-        "/health": _get(
-            "Service",
-            ("getHealth", "Whether this unit answers", "Always empty."),
-            [],
-            [("200", empty), NOT_ROUTED],
-        ),
-        "/metrics": _get(
-            "Service",
-            ("getMetrics", "Metrics", "The original's names and Lamina's, in the OpenMetrics format."),
-            [],
-            [("200", metrics), ("400", disabled), NOT_ROUTED],
-        ),
+        **own_paths(),
     }

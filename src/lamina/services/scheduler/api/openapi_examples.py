@@ -69,3 +69,17 @@ PROCESS: Part = {
 SUBMITTED: Part = {"id": MESSAGE_ID, "timestamp": 1720000000130}
 UNIT: Part = {"address": _ADDRESS, "timestamp": "1720000000130"}
 TIME: Part = {"block_height": "000001719360", "timestamp": "1720000000130"}
+UNITS: Part = {
+    "units": [
+        {
+            "url": "https://su1.example.org",
+            "up": True,
+            "latency_ms": 3.1,
+            "reason": None,
+            "process_count": 150,
+            "no_route": False,
+            "wallets_to_route": [],
+            "wallets_only": False,
+        }
+    ]
+}
