@@ -26,3 +26,46 @@ def holds(document: dict[str, Any], answer: httpx.Response, path: str, method: s
     if answer.headers["content-type"].startswith("application/json"):
         schema = {**media["schema"], "components": document["components"]}
         jsonschema.Draft202012Validator(schema).validate(answer.json())
+
+
+def examples_hold(document: dict[str, Any]) -> int:
+    """Every example of an answer is as its schema says; returns how many there are."""
+    examples = [
+        media
+        for item in document["paths"].values()
+        for operation in item.values()
+        for response in operation["responses"].values()
+        for media in response.get("content", {}).values()
+        if "example" in media
+    ]
+    for media in examples:
+        schema = {**media["schema"], "components": document["components"]}
+        jsonschema.Draft202012Validator(schema).validate(media["example"])
+    return len(examples)
+
+
+def methods_hold(document: dict[str, Any], http: httpx.Client, known: str) -> None:
+    """Each path takes exactly the methods that are described; another one is answered as described.
+
+    Args:
+        document: the description.
+        http: of the service, which answers another method with 404.
+        known: stands for every parameter of a path.
+    """
+    for path, item in document["paths"].items():
+        asked = path.replace("{id}", known)
+        allowed = set(http.options(asked).headers["allow"].split(", "))
+        assert allowed == {"OPTIONS", "HEAD", *(method.upper() for method in item)}, path
+        for method in item:
+            answer = http.delete(asked)
+            assert answer.status_code == 404
+            holds(document, answer, path, method)
+
+
+def page_holds(document: dict[str, Any], http: httpx.Client) -> None:
+    """The page for people shows every operation."""
+    page = http.get("/lamina/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for item in document["paths"].values():
+        for operation in item.values():
+            assert f'id="{operation["operationId"]}"' in page.text

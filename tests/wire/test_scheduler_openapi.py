@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
-from tests.described_answers import holds
+from tests.described_answers import examples_hold, holds, methods_hold, page_holds
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn
 
 from lamina.formats.ans104.signed_item import SignedItem
@@ -47,13 +46,7 @@ def test_every_route_is_described_and_every_described_operation_is_routed(
         "/", "/timestamp", "/health", "/metrics", "/{id}", "/{id}/latest", "/processes/{id}",
         "/lamina/openapi.json", "/lamina/docs",
     }  # fmt: skip
-    for path, item in document["paths"].items():
-        allowed = set(unit.http.options(path.replace("{id}", UNKNOWN)).headers["allow"].split(", "))
-        assert allowed == {"OPTIONS", "HEAD", *(method.upper() for method in item)}, path
-        for method in item:
-            answer = unit.http.delete(path.replace("{id}", UNKNOWN))
-            assert answer.status_code == 404
-            holds(document, answer, path, method)
+    methods_hold(document, unit.http, UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -141,23 +134,8 @@ def test_a_unit_that_knows_no_height_says_so_as_described(document: dict[str, An
 
 
 def test_the_examples_are_as_described(document: dict[str, Any]) -> None:
-    examples = [
-        media
-        for item in document["paths"].values()
-        for operation in item.values()
-        for response in operation["responses"].values()
-        for media in response.get("content", {}).values()
-        if "example" in media
-    ]
-    assert len(examples) >= 6
-    for media in examples:
-        schema = {**media["schema"], "components": document["components"]}
-        jsonschema.Draft202012Validator(schema).validate(media["example"])
+    assert examples_hold(document) >= 6
 
 
 def test_the_page_shows_every_operation(unit: Unit, document: dict[str, Any]) -> None:
-    page = unit.http.get("/lamina/docs")
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for item in document["paths"].values():
-        for operation in item.values():
-            assert f'id="{operation["operationId"]}"' in page.text
+    page_holds(document, unit.http)
