@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+from tests import plain_http
 
 READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 9001, 1984)
@@ -184,7 +185,7 @@ class RunningPlatform:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"lamina ended with {self.process.returncode}:\n{self.log_tail()}")
             try:
-                if httpx.get(f"{self.admin_url}/readyz", timeout=2, trust_env=False).status_code == 200:
+                if plain_http.get(f"{self.admin_url}/readyz", timeout=2).status_code == 200:
                     return time.monotonic() - started
             except httpx.TransportError:
                 pass
@@ -193,14 +194,14 @@ class RunningPlatform:
 
     def status(self) -> dict[str, Any]:
         """The admin listener's status document."""
-        return httpx.get(f"{self.admin_url}/status", timeout=5, trust_env=False).json()
+        return plain_http.get(f"{self.admin_url}/status", timeout=5).json()
 
     def admin(self, path: str) -> Any:
         """A guarded admin document."""
         token = (self.data_dir / "admin.token").read_text().strip()
-        answer = httpx.get(
+        answer = plain_http.get(
             f"{self.admin_url}/lamina/{path}",
-            headers={"Authorization": f"Bearer {token}"}, timeout=10, trust_env=False,
+            headers={"Authorization": f"Bearer {token}"}, timeout=10,
         )  # fmt: skip
         assert answer.status_code == 200, answer.text
         return answer.json()

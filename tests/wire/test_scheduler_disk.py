@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 import rocksdict
+from tests import plain_http
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn, tags_of
 
 from lamina.formats.ans104.signed_item import SignedItem
@@ -172,7 +173,7 @@ def test_after_kill_9_under_load_both_agree() -> None:
 
         def post(number: int) -> None:
             by = signer()
-            with httpx.Client(base_url=unit.url, trust_env=False, timeout=60) as http:
+            with plain_http.Client(base_url=unit.url, timeout=60) as http:
                 while not over.is_set():
                     item = message(by, processes[number % 4], os.urandom(900))
                     with contextlib.suppress(httpx.TransportError):

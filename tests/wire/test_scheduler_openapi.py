@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import jsonschema
 import pytest
+from tests import plain_http
 from tests.described_answers import holds
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn
 
@@ -31,7 +31,7 @@ def process(unit: Unit) -> SignedItem:
     """A process with two messages and an assignment of what is elsewhere."""
     by = signer()
     spawned, elsewhere = spawn(by, data=b"\xff"), spawn(by)
-    httpx.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes(), trust_env=False)
+    plain_http.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes())
     for item in (spawned, message(by, spawned, b"one"), message(by, spawned, b"\xff", anchor=b"a" * 32)):
         assert unit.post(item.to_bytes()).status_code == 200
     assigned = {"process-id": spawned.id, "assign": elsewhere.id, "exclude": "Data"}
