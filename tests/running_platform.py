@@ -24,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 from tests import plain_http
+from tests.first_start import put_cluster
 
 READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 9001, 1984)
@@ -172,10 +173,13 @@ class RunningPlatform:
 
     def launch(self) -> None:
         """Start, and wait for nothing."""
+        environment = self.environment()
+        if "LAMINA_POSTGRES__DSN" not in environment:
+            put_cluster(self.data_dir)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--log-format", "json", *self._args],
-                env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
