@@ -57,8 +57,9 @@ def test_five_nodes(part: int) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_federations_of_other_sizes() -> None:
-    jobs = [Job(seed, nodes, 120) for nodes in (1, 2, 3, 4, 7) for seed in range(500, 518)]
+@pytest.mark.parametrize("first", [500, *(pytest.param(n, marks=pytest.mark.soak) for n in (506, 512))])
+def test_federations_of_other_sizes(first: int) -> None:
+    jobs = [Job(seed, nodes, 120) for nodes in (1, 2, 3, 4, 7) for seed in range(first, first + 6)]
     figures = add_up(jobs)
     assert figures.violations == []
     assert figures.seeds == len(jobs)
