@@ -8,6 +8,7 @@ import pytest
 from tests.first_start import forget_cluster
 from tests.postgres_server import SharedServer
 from tests.running_platform import RunningPlatform, open_directory
+from tests.scheduler_unit import Unit, scheduler_running
 from tests.telemetry_service import Telemetry, telemetry_running
 
 TESTS = Path(__file__).parent
@@ -56,4 +57,11 @@ def postgres() -> Iterator[str]:
 def telemetry(postgres: str) -> Iterator[Telemetry]:
     """One running telemetry service per test process, with its defaults; peers of each test are its own."""
     with telemetry_running(postgres) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def unit() -> Iterator[Unit]:
+    """One running scheduler with a stand-in gateway per test process; processes of each test are its own."""
+    with scheduler_running() as running:
         yield running

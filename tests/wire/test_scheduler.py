@@ -5,23 +5,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import pytest
 from tests import plain_http
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn, tags_of
 from tests.shared_data import shared_data
 
 from lamina.formats.avro_tags import Tag
-
-
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
 
 
 def raw(text: str) -> bytes:

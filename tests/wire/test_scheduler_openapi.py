@@ -1,6 +1,5 @@
 """The scheduler's OpenAPI document against the running unit: what it answers is what the document tells of."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -13,12 +12,6 @@ from lamina.formats.ans104.signed_item import SignedItem
 from lamina.services.scheduler.settings import SchedulerSettings
 
 UNKNOWN = "x" * 43
-
-
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

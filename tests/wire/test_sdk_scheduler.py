@@ -24,12 +24,6 @@ from lamina.sdk.scheduler import (
 MODULE = "m" * 43
 
 
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
-
-
 @pytest.fixture
 def client(unit: Unit) -> Iterator[SchedulerClient]:
     with SchedulerClient(unit.url) as client:
