@@ -2,11 +2,33 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.first_start import forget_cluster
 from tests.postgres_server import SharedServer
 from tests.running_platform import RunningPlatform, open_directory
+from tests.scheduler_unit import Unit, scheduler_running
 from tests.telemetry_service import Telemetry, telemetry_running
+
+TESTS = Path(__file__).parent
+SLOW_ROOMS = {"faults", "process", "wire"}
+QUICK_ROOMS = {"properties", "unit", "vectors"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: at the end, many short files keep every core busy."""
+    items.sort(key=lambda item: _turn(item.path.relative_to(TESTS)))
+
+
+def _turn(path: Path) -> tuple[bool, bool]:
+    room = path.parts[0]
+    return room in QUICK_ROOMS, room not in SLOW_ROOMS
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    forget_cluster()
 
 
 @pytest.fixture(scope="session")
@@ -35,4 +57,11 @@ def postgres() -> Iterator[str]:
 def telemetry(postgres: str) -> Iterator[Telemetry]:
     """One running telemetry service per test process, with its defaults; peers of each test are its own."""
     with telemetry_running(postgres) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def unit() -> Iterator[Unit]:
+    """One running scheduler with a stand-in gateway per test process; processes of each test are its own."""
+    with scheduler_running() as running:
         yield running

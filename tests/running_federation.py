@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests import plain_http
 from tests.postgres_server import ExternalServer, new_database
 from tests.running_platform import RunningPlatform, open_directory
 
@@ -78,12 +79,12 @@ def _stop(node: RunningPlatform) -> None:
 
 def post(node: RunningPlatform, document: dict[str, Any]) -> httpx.Response:
     """Post one transaction to a node."""
-    return httpx.post(f"{node.url}/api/v1/transactions", json=document, timeout=15, trust_env=False)
+    return plain_http.post(f"{node.url}/api/v1/transactions", json=document, timeout=15)
 
 
 def get(node: RunningPlatform, path: str, **parameters: str) -> httpx.Response:
     """Ask a node's API."""
-    return httpx.get(f"{node.url}/api/v1/{path}", params=parameters, timeout=15, trust_env=False)
+    return plain_http.get(f"{node.url}/api/v1/{path}", params=parameters, timeout=15)
 
 
 def status_of(node: RunningPlatform, tx_id: str) -> str | None:

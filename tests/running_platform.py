@@ -23,6 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+from tests import plain_http
+from tests.first_start import put_cluster
 
 READY_TIMEOUT_S = 60.0
 _DEFAULT_PORTS = (9984, 9985, 8088, 8080, 9000, 9001, 1984)
@@ -171,10 +173,13 @@ class RunningPlatform:
 
     def launch(self) -> None:
         """Start, and wait for nothing."""
+        environment = self.environment()
+        if "LAMINA_POSTGRES__DSN" not in environment:
+            put_cluster(self.data_dir)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, "--log-format", "json", *self._args],
-                env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
@@ -184,7 +189,7 @@ class RunningPlatform:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"lamina ended with {self.process.returncode}:\n{self.log_tail()}")
             try:
-                if httpx.get(f"{self.admin_url}/readyz", timeout=2, trust_env=False).status_code == 200:
+                if plain_http.get(f"{self.admin_url}/readyz", timeout=2).status_code == 200:
                     return time.monotonic() - started
             except httpx.TransportError:
                 pass
@@ -193,14 +198,14 @@ class RunningPlatform:
 
     def status(self) -> dict[str, Any]:
         """The admin listener's status document."""
-        return httpx.get(f"{self.admin_url}/status", timeout=5, trust_env=False).json()
+        return plain_http.get(f"{self.admin_url}/status", timeout=5).json()
 
     def admin(self, path: str) -> Any:
         """A guarded admin document."""
         token = (self.data_dir / "admin.token").read_text().strip()
-        answer = httpx.get(
+        answer = plain_http.get(
             f"{self.admin_url}/lamina/{path}",
-            headers={"Authorization": f"Bearer {token}"}, timeout=10, trust_env=False,
+            headers={"Authorization": f"Bearer {token}"}, timeout=10,
         )  # fmt: skip
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests import plain_http
 from tests.data_items import wallet
 from tests.postgres_server import drop_database, new_database
 from tests.running_platform import RunningPlatform, open_directory
@@ -95,7 +96,7 @@ class Router:
     def __init__(self, platform: RunningPlatform) -> None:
         self.platform = platform
         self.url = f"http://127.0.0.1:{9001 + platform.offset}"
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+        self.http = plain_http.Client(base_url=self.url, timeout=60)
 
     def close(self) -> None:
         self.http.close()

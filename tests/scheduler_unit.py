@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
+from tests import plain_http
 from tests.running_platform import RunningPlatform, open_directory
 
 from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
@@ -31,7 +32,7 @@ class Unit:
         self._environment = environment
         self.url = f"http://127.0.0.1:{9000 + platform.offset}"
         self.gateway_url = f"http://127.0.0.1:{1984 + platform.offset}"
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=60)
+        self.http = plain_http.Client(base_url=self.url, timeout=60)
 
     def restart(self, **settings: object) -> None:
         """Stop it and start it again with other settings too."""

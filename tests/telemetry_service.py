@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import asyncpg
-import httpx
+from tests import plain_http
 from tests.postgres_server import drop_database, in_thread, new_database
 from tests.running_platform import RunningPlatform, open_directory
 from tests.telemetry_messages import CONNECTED, Payload
@@ -32,7 +32,7 @@ class Telemetry:
 
     def __init__(self, platform: RunningPlatform) -> None:
         self.platform = platform
-        self.http = httpx.Client(base_url=platform.telemetry_url, trust_env=False, timeout=40)
+        self.http = plain_http.Client(base_url=platform.telemetry_url, timeout=40)
 
     def node(self, path: str = "/", *headers: str, **options: Any) -> WebSocket:
         """A node's websocket."""

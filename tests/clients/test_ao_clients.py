@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.clients.absence import ClientsUnavailableError, report_absence
 from tests.clients.js_environment import ao_clients_folder
 from tests.clients.story import Story, told_by
@@ -82,7 +82,7 @@ def router_running(listed: Path, way: str) -> Iterator[str]:
 
 
 def upload(unit: Unit, item: bytes) -> str:
-    answer = httpx.post(f"{unit.gateway_url}/tx/arweave", content=item, trust_env=False)
+    answer = plain_http.post(f"{unit.gateway_url}/tx/arweave", content=item)
     assert answer.status_code == 200, answer.text
     return answer.json()["id"]
 

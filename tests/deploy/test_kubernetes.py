@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
+from tests import plain_http
 from tests.deploy.shipped import DEPLOY, default_ports, documents, settings_of
 from tests.running_platform import RunningPlatform
 
@@ -94,7 +94,7 @@ def test_probes_ask_what_the_admin_listener_answers(platform: RunningPlatform) -
     }
     scraped = one("StatefulSet")["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]
     for path in {*(each["path"] for each in probes.values()), scraped}:
-        assert httpx.get(platform.admin_url + path, trust_env=False).status_code == 200
+        assert plain_http.get(platform.admin_url + path).status_code == 200
 
 
 def test_the_pod_is_locked_in_and_bounded() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 import pytest
 import yaml
+from tests import plain_http
 from tests.deploy.grafana import DASHBOARDS, filled_promql, queries
 from tests.deploy.shipped import DEPLOY, ROOT, default_ports, documents, settings_of
 from tests.ledger_transactions import Wallet
@@ -66,7 +67,7 @@ def observed(postgres: str) -> Iterator[Telemetry]:
         running.send([*node.talk(20), {"msg": "no time"}])
         running.wait_stored(node.peer_id, 20)
         running.get("/nodes")
-        with httpx.Client(base_url=running.platform.url, trust_env=False) as client:
+        with plain_http.Client(base_url=running.platform.url) as client:
             asset = Wallet().create()
             assert post(client, asset).status_code == 202
             wait_until_valid(client, asset["id"])
@@ -79,9 +80,7 @@ def observed(postgres: str) -> Iterator[Telemetry]:
 def scraped(running: Telemetry) -> dict[str, str]:
     """What both listeners answer, by the name of the job that asks them."""
     bases = {"lamina": running.platform.admin_url, "lamina-telemetry": running.platform.telemetry_url}
-    return {
-        job: httpx.get(f"{base}/metrics", timeout=10, trust_env=False).text for job, base in bases.items()
-    }
+    return {job: plain_http.get(f"{base}/metrics", timeout=10).text for job, base in bases.items()}
 
 
 def kept(job: str, text: str) -> set[str]:
@@ -333,9 +332,7 @@ class Prometheus:
             program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{self.port}",
         ]  # fmt: skip
-        self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}/api/v1", trust_env=False, timeout=10
-        )
+        self._http = plain_http.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=10)
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import httpx
+from tests import plain_http
 from tests.ledger_transactions import Document, Wallet, id_of
 
 CONNECTIONS = 6
@@ -54,7 +55,7 @@ class Load:
         """Post one creation from the caller's thread; whether it was accepted."""
         document = self._wallet.create()
         try:
-            answer = httpx.post(f"{self._url}/api/v1/transactions", json=document, timeout=5, trust_env=False)
+            answer = plain_http.post(f"{self._url}/api/v1/transactions", json=document, timeout=5)
         except httpx.TransportError:
             return False
         if answer.status_code == 202:
@@ -73,7 +74,7 @@ class Load:
                 await asyncio.sleep(PAUSE_S)
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        return plain_http.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT_S)
 
     async def _act(self, client: httpx.AsyncClient, rival: httpx.AsyncClient) -> None:
         choice = self._random.random()

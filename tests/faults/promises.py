@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+from tests import plain_http
 from tests.ledger_audit import audit
 from tests.postgres_server import in_thread
 from tests.running_platform import RunningPlatform
@@ -70,7 +71,7 @@ async def _asked(platform: RunningPlatform, accepted: Collection[str]) -> list[s
             elif status != "valid":
                 wrong.append(f"{tx_id} was accepted and is {status}")
 
-    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=20) as client:
+    async with plain_http.AsyncClient(base_url=platform.url, timeout=20) as client:
         await asyncio.gather(*(ask(client) for _ in range(ASKING)))
     return wrong
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from tests import plain_http
 from tests.scheduler_unit import message, signer, spawn
 
 CONNECTIONS = 8
@@ -48,9 +49,7 @@ class Load:
         deadline = time.monotonic() + ACCEPTED_WITHIN_S
         for process in self.processes:
             body = process.to_bytes()
-            while (
-                answer := httpx.post(self._url, content=body, timeout=30, trust_env=False)
-            ).status_code == 503:
+            while (answer := plain_http.post(self._url, content=body, timeout=30)).status_code == 503:
                 assert time.monotonic() < deadline, answer.text
                 time.sleep(0.1)
             assert answer.json()["id"] == process.id, answer.text
@@ -79,9 +78,7 @@ class Load:
                 group.create_task(self._keep_posting())
 
     async def _keep_posting(self) -> None:
-        async with httpx.AsyncClient(
-            base_url=self._url, timeout=REQUEST_TIMEOUT_S, trust_env=False
-        ) as client:
+        async with plain_http.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT_S) as client:
             while not self._stopping.is_set():
                 if self.accepted and self._random.random() < REPEATS:
                     await self._post(client, self._random.choice(list(self.accepted)))
@@ -158,7 +155,7 @@ class Load:
     def read_again(self) -> list[str]:
         """Everything that was promised is still there, as it was."""
         wrong: list[str] = []
-        with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
+        with plain_http.Client(base_url=self._url, timeout=30) as client:
             for item_id, before in self.accepted.items():
                 answer = client.get(f"/{item_id}")
                 if answer.status_code != 200 or answer.json() != before:

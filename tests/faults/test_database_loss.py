@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.ledger_load import Load
 from tests.faults.promises import problems
 from tests.ledger_transactions import Wallet, id_of
@@ -40,7 +41,7 @@ def running(server: ExternalServer) -> Iterator[RunningPlatform]:
 
 @pytest.fixture
 def client(running: RunningPlatform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running.url, trust_env=False, timeout=40) as client:
+    with plain_http.Client(base_url=running.url, timeout=40) as client:
         yield client
 
 
@@ -48,7 +49,7 @@ def wait_for_readiness(platform: RunningPlatform, status: int, within_s: float) 
     """Wait until `/readyz` answers with a status."""
     deadline = time.monotonic() + within_s
     while True:
-        answer = httpx.get(f"{platform.admin_url}/readyz", timeout=5, trust_env=False)
+        answer = plain_http.get(f"{platform.admin_url}/readyz", timeout=5)
         if answer.status_code == status:
             return answer
         assert time.monotonic() < deadline, answer.text
@@ -80,7 +81,7 @@ def test_without_a_database(
             assert answer.headers["retry-after"]
             assert time.monotonic() - started <= ANSWER_WITHIN_S
         assert client.get("/").status_code == 200
-        assert httpx.get(f"{running.admin_url}/livez", timeout=5, trust_env=False).status_code == 200
+        assert plain_http.get(f"{running.admin_url}/livez", timeout=5).status_code == 200
         reasons = wait_for_readiness(running, 503, NOTICED_WITHIN_S).json()["reasons"]
         assert reasons
         assert all(each and "only-for-this-test" not in str(each) for each in reasons.values())

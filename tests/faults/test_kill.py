@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.ledger_load import Load
 from tests.faults.promises import database_dsn, problems
 from tests.ledger_audit import audit
@@ -85,7 +86,7 @@ def ready_again_s(
     """Seconds until the platform says it is ready and accepts a transaction."""
     while time.monotonic() - since < 60:
         try:
-            ready = httpx.get(f"{platform.admin_url}/readyz", timeout=5, trust_env=False).status_code == 200
+            ready = plain_http.get(f"{platform.admin_url}/readyz", timeout=5).status_code == 200
             if ready and is_replaced() and load.post_one():
                 return time.monotonic() - since
         except (httpx.TransportError, OSError, IndexError):

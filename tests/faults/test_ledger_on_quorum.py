@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.ledger_load import Load
 from tests.faults.promises import problems
 from tests.ledger_transactions import Wallet, id_of
@@ -38,13 +39,13 @@ def running(cluster: QuorumCluster) -> Iterator[RunningPlatform]:
 
 
 def readiness(platform: RunningPlatform) -> httpx.Response:
-    return httpx.get(f"{platform.admin_url}/readyz", timeout=5, trust_env=False)
+    return plain_http.get(f"{platform.admin_url}/readyz", timeout=5)
 
 
 @pytest.mark.timeout(120)
 def test_a_ledger_without_its_quorum(running: RunningPlatform, cluster: QuorumCluster) -> None:
     wallet, promised = Wallet(), []
-    with httpx.Client(base_url=running.url, trust_env=False, timeout=20) as client:
+    with plain_http.Client(base_url=running.url, timeout=20) as client:
 
         def post() -> httpx.Response:
             document = wallet.create()
@@ -70,7 +71,7 @@ def test_a_ledger_without_its_quorum(running: RunningPlatform, cluster: QuorumCl
             assert time.monotonic() - lost_since < WITHOUT_QUORUM_S + NOTICED_WITHIN_S
         reasons = answer.json()["reasons"]
         assert all("degraded: quorum lost: " in each for sentences in reasons.values() for each in sentences)
-        assert httpx.get(f"{running.admin_url}/livez", timeout=5, trust_env=False).status_code == 200
+        assert plain_http.get(f"{running.admin_url}/livez", timeout=5).status_code == 200
         assert client.get(f"/api/v1/transactions/{promised[0]}").status_code == 200
         assert cluster.primary.waiting() <= WAITING_MAX
         assert len(promised) == 1

@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.promises import database_dsn
 from tests.faults.scheduler_load import Load
 from tests.faults.test_kill import kill_backend, kill_platform, kill_postmaster, kill_worker
@@ -65,8 +66,8 @@ def wait_ready_again(platform: RunningPlatform, is_replaced: Callable[[], bool])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            ready = httpx.get(f"{platform.admin_url}/readyz", timeout=5, trust_env=False).status_code == 200
-            if ready and is_replaced() and httpx.get(unit_url(platform), trust_env=False).is_success:
+            ready = plain_http.get(f"{platform.admin_url}/readyz", timeout=5).status_code == 200
+            if ready and is_replaced() and plain_http.get(unit_url(platform)).is_success:
                 return
         except (httpx.TransportError, OSError, IndexError):
             pass  # no listener, or no whole pid file, at this moment

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from tests import plain_http
 from tests.postgres_server import drop_database, in_thread, new_database
 from tests.running_platform import RunningPlatform, open_directory
 from tests.scheduler_audit import audit
@@ -56,9 +57,9 @@ async def clients(platforms: Sequence[RunningPlatform]) -> AsyncIterator[list[ht
     async with contextlib.AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(
-                httpx.AsyncClient(
+                plain_http.AsyncClient(
                     base_url=f"http://127.0.0.1:{9000 + platforms[number % len(platforms)].offset}",
-                    timeout=PATIENCE_S + 20, trust_env=False,
+                    timeout=PATIENCE_S + 20,
                 )
             )
             for number in range(CONNECTIONS)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import asyncpg
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.ledger_load import Load
 from tests.faults.promises import database_dsn, problems
 from tests.ledger_transactions import Wallet, id_of
@@ -57,7 +58,7 @@ async def answers_across_a_stop(
     """Post while the backlog is locked, ask the platform to stop, and only then let it write."""
     assert platform.process is not None
     connection = await asyncpg.connect(database_dsn(platform))
-    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=20) as client:
+    async with plain_http.AsyncClient(base_url=platform.url, timeout=20) as client:
         async with connection.transaction():
             await connection.execute("LOCK TABLE ledger.backlog IN ACCESS EXCLUSIVE MODE")
             posts = [
@@ -73,7 +74,7 @@ async def answers_across_a_stop(
 
 def accepted_total(platform: RunningPlatform) -> float:
     """The accepted transactions that `/metrics` counts."""
-    text = httpx.get(f"{platform.admin_url}/metrics", timeout=10, trust_env=False).text
+    text = plain_http.get(f"{platform.admin_url}/metrics", timeout=10).text
     lines = [
         line for line in text.splitlines() if line.startswith("lamina_ledger_transactions_accepted_total")
     ]

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.ledger_transactions import Wallet, id_of
 from tests.process.backups import DAMAGES, damaged, flip, overwrite, sealed_again, tree
 from tests.process.command import Home
@@ -29,7 +29,7 @@ def home() -> Iterator[Home]:
         platform.dsn = None
         platform.start()
         wallet = Wallet()
-        with httpx.Client(base_url=platform.url, trust_env=False, timeout=15) as client:
+        with plain_http.Client(base_url=platform.url, timeout=15) as client:
             for _ in range(TRANSACTIONS):
                 document = wallet.create()
                 assert client.post("/api/v1/transactions", json=document).status_code == 202

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.postgres_server import children_of
 from tests.process.command import Home
 from tests.running_platform import free_port_offset, open_directory
@@ -148,7 +149,7 @@ def wait_ready(node: dict[str, Any], script: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{node['admin_url']}readyz", timeout=5, trust_env=False).status_code == 200:
+            if plain_http.get(f"{node['admin_url']}readyz", timeout=5).status_code == 200:
                 return
         assert script.poll() is None, script.communicate()[0].decode()
         assert time.monotonic() < deadline, Path(node["config"]).with_name("output.log").read_text()
@@ -159,7 +160,7 @@ def wait_all_valid(node: dict[str, Any], tx_ids: set[str]) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     for tx_id in tx_ids:
         statuses = f"{node['url']}api/v1/statuses?transaction_id={tx_id}"
-        while (answer := httpx.get(statuses, timeout=15, trust_env=False)).json().get("status") != "valid":
+        while (answer := plain_http.get(statuses, timeout=15)).json().get("status") != "valid":
             assert time.monotonic() < deadline, answer.text
             time.sleep(0.05)
 

@@ -10,6 +10,8 @@ import pytest
 from tests.process.command import Home
 from tests.process.help_pages import REFERENCE, HelpPage, every_help_page, reference_of
 
+pytestmark = pytest.mark.timeout(240)  # a process for each page
+
 HELP_MAX_S = 1.0
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
 

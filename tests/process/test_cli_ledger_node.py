@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.process.command import TIMEOUT_S, Home
 from tests.running_platform import free_port_offset, open_directory
 from tests.wire.ledger_client import post, wait_until_valid
@@ -108,7 +108,7 @@ def test_a_platform_that_does_not_run_has_nothing_to_tell(home: Home) -> None:
 def test_a_started_node_takes_transactions_and_verifies(node: Node) -> None:
     alice = KeyPair.generate()
     created = build.sign(build.create(alice.public, [(alice.public, 1)], {"a": "b"}, None), [alice])
-    with httpx.Client(base_url=node.url, trust_env=False, timeout=20) as client:
+    with plain_http.Client(base_url=node.url, timeout=20) as client:
         assert post(client, created).status_code == 202
         wait_until_valid(client, created["id"])
     document = node.home.json("ledger", "verify", "--json")
@@ -122,7 +122,7 @@ def test_a_started_node_takes_transactions_and_verifies(node: Node) -> None:
 
 def test_the_temporary_key_stays_the_nodes(node: Node) -> None:
     exported = node.home.run("ledger", "export-my-pubkey").stdout.strip()
-    assert httpx.get(node.url, trust_env=False).json()["public_key"] == exported
+    assert plain_http.get(node.url).json()["public_key"] == exported
 
 
 def test_an_existing_database_is_left_as_it_is(node: Node) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
+from tests import plain_http
 from tests.original_database import (
     EARLY_HEIGHT,
     MIGRATIONS,
@@ -539,7 +539,7 @@ def test_what_is_uploaded_again_is_what_the_original_signed(postgres: str, targe
         # An id is that of the signature, and the gateway takes only what is signed.
         for raw in (process.bundle, *(row.bundle for row in process.rows)):
             outer = parse(raw)
-            answer = httpx.get(f"{unit.gateway_url}/raw/{outer.id}", trust_env=False)
+            answer = plain_http.get(f"{unit.gateway_url}/raw/{outer.id}")
             assert (answer.status_code, answer.content) == (200, bytes(outer.data))
 
 

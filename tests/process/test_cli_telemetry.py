@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.postgres_server import drop_database, new_database
 from tests.process.command import Home
 from tests.receiving import Receiver, receiving
@@ -324,7 +325,7 @@ def test_serve_and_purge_in_the_originals_words(home: Home, postgres: str, tmp_p
         url = f"http://127.0.0.1:{port}/nodes/log_stats"
 
         def stored(who: str) -> int:
-            rows = httpx.get(url, params={"peer_id": who}, trust_env=False).json()
+            rows = plain_http.get(url, params={"peer_id": who}).json()
             return sum(row["qty"] for row in rows)
 
         wait_until(lambda: (stored(peer), stored(audited)) == (10, 10))

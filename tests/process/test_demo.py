@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.running_platform import RunningPlatform, open_directory
-from tests.scheduler_unit import scheduler_running, tags_of
+from tests.scheduler_unit import Unit, scheduler_running, tags_of
 from tests.shared_data import PROJECT_ROOT
 from tests.telemetry_service import Telemetry
 
@@ -52,11 +52,10 @@ def test_demo_of_telemetry_alone(telemetry: Telemetry) -> None:
     assert told.stdout.startswith("\n1. Telemetry:")
 
 
-def test_demo_of_the_scheduler() -> None:
-    with scheduler_running() as unit:
-        told = unit.platform.run("demo")
-        (process_id,) = {line.split("/")[-1] for line in told.stdout.splitlines() if "/processes/" in line}
-        nodes = unit.edges(process_id)
+def test_demo_of_the_scheduler(unit: Unit) -> None:
+    told = unit.platform.run("demo")
+    (process_id,) = {line.split("/")[-1] for line in told.stdout.splitlines() if "/processes/" in line}
+    nodes = unit.edges(process_id)
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("\n1. Scheduler:")
     assert [node["message"]["data"] for node in nodes] == ["Hello", "How are you?", "Goodbye"]

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 import pytest
+from tests import plain_http
 from tests.faults.ledger_load import Load
 from tests.ledger_transactions import Document, Wallet, id_of
 from tests.postgres_server import children_of, in_thread
@@ -87,7 +88,7 @@ def accepted_by(node: RunningPlatform) -> Document:
 
 def test_every_node_names_itself_and_the_others(federation: RunningFederation) -> None:
     for number, node in enumerate(federation.nodes):
-        root = httpx.get(node.url, timeout=15, trust_env=False).json()
+        root = plain_http.get(node.url, timeout=15).json()
         assert root["public_key"] == federation.keys[number]
         assert set(root["keyring"]) == set(federation.keys) - {root["public_key"]}
 
@@ -282,7 +283,7 @@ def check_without_log(node: RunningPlatform, source: Document) -> None:
     assert int(answer.headers["retry-after"]) > 0
     reasons = wait_for_readiness(node, 503, NOTICED_WITHIN_S).json()["reasons"]
     assert "The shared log: " in json.dumps(reasons)
-    assert httpx.get(f"{node.admin_url}/livez", timeout=5, trust_env=False).status_code == 200
+    assert plain_http.get(f"{node.admin_url}/livez", timeout=5).status_code == 200
     assert get(node, f"transactions/{id_of(source)}").json() == source
 
 
@@ -302,7 +303,7 @@ def wait_for_readiness(node: RunningPlatform, status: int, within_s: float) -> h
     """Wait until `/readyz` answers with a status."""
     deadline = time.monotonic() + within_s
     while True:
-        answer = httpx.get(f"{node.admin_url}/readyz", timeout=5, trust_env=False)
+        answer = plain_http.get(f"{node.admin_url}/readyz", timeout=5)
         if answer.status_code == status:
             return answer
         assert time.monotonic() < deadline, answer.text
@@ -330,7 +331,7 @@ def secrets_of(federation: RunningFederation) -> dict[str, set[str]]:
 def everything_told_by(node: RunningPlatform) -> str:
     """Its logs and its documents, the guarded ones too."""
     pages = [f"{node.url}/", *(f"{node.admin_url}/{name}" for name in ("status", "readyz", "metrics"))]
-    texts = [httpx.get(page, timeout=15, trust_env=False).text for page in pages]
+    texts = [plain_http.get(page, timeout=15).text for page in pages]
     logs = [node.log, *(path for path in node.data_dir.rglob("*.log") if path.is_file())]
     assert len(logs) > 1
     return "\n".join([*texts, *(path.read_text(errors="replace") for path in logs)])

@@ -4,8 +4,8 @@ import itertools
 import json
 from collections.abc import Iterator
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.federation import created
 from tests.postgres_server import execute, fetch
 from tests.running_federation import (
@@ -49,13 +49,13 @@ def make_valid(federation: RunningFederation, by: int = 0) -> str:
 
 
 def readiness(node: RunningPlatform) -> tuple[int, str]:
-    answer = httpx.get(f"{node.admin_url}/readyz", timeout=5, trust_env=False)
+    answer = plain_http.get(f"{node.admin_url}/readyz", timeout=5)
     return answer.status_code, answer.text
 
 
 def is_halted(node: RunningPlatform) -> bool:
     status, reasons = readiness(node)
-    exposition = httpx.get(f"{node.admin_url}/metrics", timeout=5, trust_env=False).text
+    exposition = plain_http.get(f"{node.admin_url}/metrics", timeout=5).text
     return status == 503 and "ledger_conflict" in reasons and "lamina_ledger_halted 1.0" in exposition
 
 
@@ -70,7 +70,7 @@ def test_a_rewritten_log_is_seen_halts_the_votes_and_is_restored(federation: Run
     execute(federation.log_dsn, "UPDATE ledger_log.blocks SET body = body || ' ' WHERE seq = 2")
     for node in federation.nodes:
         wait_for(lambda n=node: is_halted(n), "the tampering is seen", DETECTED_WITHIN_S)
-        assert httpx.get(f"{node.admin_url}/livez", timeout=5, trust_env=False).status_code == 200
+        assert plain_http.get(f"{node.admin_url}/livez", timeout=5).status_code == 200
         assert get(node, f"transactions/{before}").json()["id"] == before
     waiting = created(n="while halted")
     assert post(federation.nodes[1], waiting).status_code == 202
@@ -150,7 +150,7 @@ def test_a_member_is_removed_by_the_majority(federation: RunningFederation) -> N
     assert votes(first, make_valid(federation)) == 2
     listed = json.loads(third.run("ledger", "members", "list", "--json").stdout)
     assert set(listed["members"]) == set(federation.keys[:2])
-    assert httpx.get(f"{first.url}/", trust_env=False, timeout=5).json()["keyring"] == [federation.keys[1]]
+    assert plain_http.get(f"{first.url}/", timeout=5).json()["keyring"] == [federation.keys[1]]
     for node in federation.nodes:
         verified = node.run("ledger", "verify")
         assert verified.returncode == 0, verified.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.data_items import wallet
 from tests.json_server import Answering, answering
 from tests.postgres_server import drop_database, new_database
@@ -96,7 +97,7 @@ def wait_answer(home: Home, url: str) -> Any:
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline:
         try:
-            answer = httpx.get(url, trust_env=False)
+            answer = plain_http.get(url)
             if answer.status_code == 200:
                 return answer.json()
         except httpx.TransportError:
@@ -124,7 +125,7 @@ def test_a_unit_starts_as_the_original_with_a_dotenv_file(
         assert wait_answer(home, f"{url}/timestamp")["block_height"] == f"{77:012}"
         assert wait_answer(home, url)["address"] == wallet().address
         item = spawn(signer())
-        assert httpx.post(url, content=item.to_bytes(), trust_env=False).status_code == 200
+        assert plain_http.post(url, content=item.to_bytes()).status_code == 200
         deadline = time.monotonic() + 20
         while not any(path == "/tx/arweave" for _, path, _ in gateway.asked):
             assert time.monotonic() < deadline
@@ -163,14 +164,14 @@ def test_a_router_starts_as_the_original_before_a_unit(home: Home, gateway: Answ
         deadline = time.monotonic() + 40
         while True:
             with contextlib.suppress(httpx.TransportError):
-                answer = httpx.post(router_url, content=item.to_bytes(), trust_env=False)
+                answer = plain_http.post(router_url, content=item.to_bytes())
                 if answer.status_code == 307:
                     break
             assert time.monotonic() < deadline, (home.path / "log").read_text()
             time.sleep(0.1)
         assert answer.headers["location"] == f"{unit_url}/"
-        assert httpx.post(unit_url, content=item.to_bytes(), trust_env=False).status_code == 200
-        found = httpx.get(f"{router_url}/processes/{item.id}", trust_env=False, follow_redirects=True)
+        assert plain_http.post(unit_url, content=item.to_bytes()).status_code == 200
+        found = plain_http.get(f"{router_url}/processes/{item.id}", follow_redirects=True)
         assert found.json()["process_id"] == item.id
     finally:
         for each in running:

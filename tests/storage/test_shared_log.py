@@ -100,9 +100,10 @@ async def test_what_any_node_accepts_becomes_valid_on_all(postgres: str) -> None
 
 
 @pytest.mark.timeout(180)
-async def test_two_thousand_outputs_with_eight_spenders_each_have_two_thousand_winners(postgres: str) -> None:
+@pytest.mark.parametrize("outputs_count", [500, pytest.param(2000, marks=pytest.mark.soak)])
+async def test_of_eight_spenders_of_every_output_one_wins(postgres: str, outputs_count: int) -> None:
     """Two of the eight wait for each of four nodes, whose blocks race for the same outputs."""
-    outputs_count, spenders = 2000, 8
+    spenders = 8
     async with federation_of(4, postgres) as nodes:
         assets = [created(n=n) for n in range(outputs_count)]
         for start in range(0, outputs_count, 500):

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from tests import plain_http
 from tests.running_platform import RunningPlatform
 from tests.shared_data import PROJECT_ROOT
 
@@ -79,7 +79,7 @@ class Search:
 
 def requests_by_status(platform: RunningPlatform, listener: str) -> dict[str, float]:
     """What the service itself counted."""
-    text = httpx.get(f"{platform.admin_url}/metrics", timeout=10, trust_env=False).text
+    text = plain_http.get(f"{platform.admin_url}/metrics", timeout=10).text
     counts: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.ledger_transactions import Document, Wallet, id_of, signed_again
 from tests.postgres_server import in_thread
 from tests.running_platform import RunningPlatform
@@ -40,7 +41,7 @@ GOOD = {202}
 
 @pytest.fixture(scope="module")
 def client(platform: RunningPlatform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, trust_env=False, timeout=15) as client:
+    with plain_http.Client(base_url=platform.url, timeout=15) as client:
         yield client
 
 
@@ -57,7 +58,7 @@ def stays_up(platform: RunningPlatform) -> Iterator[None]:
     """Whatever a test sends: the next normal requests are served in time, by the same processes."""
     pids = [process["pid"] for process in platform.status()["processes"]]
     yield
-    with httpx.Client(base_url=platform.url, trust_env=False, timeout=15) as client:
+    with plain_http.Client(base_url=platform.url, timeout=15) as client:
         for _ in range(4):  # the workers take turns
             started = time.monotonic()
             assert post(client, Wallet().create()).status_code == 202
@@ -723,7 +724,7 @@ def test_a_websocket_message_without_end_is_bounded(platform: RunningPlatform) -
 
 
 def test_a_stream_address_asked_without_upgrade(platform: RunningPlatform) -> None:
-    answer = httpx.get(platform.stream_url.replace("ws://", "http://"), trust_env=False)
+    answer = plain_http.get(platform.stream_url.replace("ws://", "http://"))
     assert 400 <= answer.status_code < 500
 
 
@@ -833,6 +834,6 @@ async def post_bodies(
             body = remaining.pop()
             answers.append(((await client.post("/api/v1/transactions", content=body)).status_code, body))
 
-    async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=15) as client:
+    async with plain_http.AsyncClient(base_url=platform.url, timeout=15) as client:
         await asyncio.gather(*(work(client) for _ in range(connections)))
     return answers

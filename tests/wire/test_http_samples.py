@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.running_platform import RunningPlatform, open_directory
 from tests.shared_data import shared_records
 from tests.wire.ledger_client import status_of, store_valid_vectors, wait_until_valid
@@ -27,7 +28,7 @@ FLEETING = {"in the backlog", "not in a valid block yet"}
 def client() -> Iterator[httpx.Client]:
     with open_directory() as directory:
         running = RunningPlatform(directory / "data").start()
-        with httpx.Client(base_url=running.url, trust_env=False, timeout=20) as client:
+        with plain_http.Client(base_url=running.url, timeout=20) as client:
             store_valid_vectors(client)
             yield client
         assert running.stop() == 0

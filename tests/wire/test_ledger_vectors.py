@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.running_platform import RunningPlatform
 from tests.shared_data import shared_records
 from tests.wire.ledger_client import post, status_of, store_valid_vectors, wait_until_valid
@@ -15,7 +16,7 @@ STRICT_OWNERS = {"create_signed_by_other_key", "transfer_owners_before_mismatch"
 
 @pytest.fixture(scope="module")
 def client(platform: RunningPlatform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, trust_env=False, timeout=20) as client:
+    with plain_http.Client(base_url=platform.url, timeout=20) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from tests import plain_http
 from tests.running_platform import RunningPlatform
 from tests.wire.ledger_client import wait_until_valid
 
@@ -27,7 +28,7 @@ Operation = tuple[str, str]
 
 @pytest.fixture(scope="module")
 def client(platform: RunningPlatform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, trust_env=False, timeout=20) as client:
+    with plain_http.Client(base_url=platform.url, timeout=20) as client:
         yield client
 
 

@@ -5,22 +5,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import pytest
+from tests import plain_http
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn, tags_of
 from tests.shared_data import shared_data
 
 from lamina.formats.avro_tags import Tag
-
-
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
 
 
 def raw(text: str) -> bytes:
@@ -142,7 +135,7 @@ def test_assign_by_id(unit: Unit) -> None:
     assert unit.post(process.to_bytes()).status_code == 200
     unknown = unit.http.post("/", params={"process-id": process.id, "assign": elsewhere.id})
     assert (unknown.status_code, "Transaction not found" in unknown.text) == (400, True)
-    uploaded = httpx.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes(), trust_env=False)
+    uploaded = plain_http.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes())
     assert uploaded.status_code == 200
     asked = {"process-id": process.id, "assign": elsewhere.id, "exclude": "Data,Anchor"}
     first, second = (unit.http.post("/", params=asked).json()["id"] for _ in range(2))
@@ -176,7 +169,7 @@ def test_everything_reaches_the_uploader(unit: Unit) -> None:
     while waiting:
         assert time.monotonic() < deadline, waiting
         for item_id in list(waiting):
-            answer = httpx.get(f"{unit.gateway_url}/raw/{item_id}", trust_env=False)
+            answer = plain_http.get(f"{unit.gateway_url}/raw/{item_id}")
             if answer.status_code == 200:
                 waiting.discard(item_id)
         time.sleep(0.1)
@@ -219,7 +212,7 @@ def test_two_units_on_one_database() -> None:
         items = [message(by, process, b"%d" % number).to_bytes() for number in range(400)]
 
         def post(chunk: list[bytes]) -> list[int]:
-            with httpx.Client(base_url=unit.url, trust_env=False, timeout=60) as client:
+            with plain_http.Client(base_url=unit.url, timeout=60) as client:
                 return [client.post("/", content=item).status_code for item in chunk]
 
         with ThreadPoolExecutor(16) as pool:
@@ -258,7 +251,7 @@ def test_a_killed_unit_continues_its_chains() -> None:
 
 def _try_post(url: str, item: bytes) -> str | None:
     try:
-        answer = httpx.post(url, content=item, trust_env=False, timeout=20)
+        answer = plain_http.post(url, content=item, timeout=20)
     except httpx.HTTPError:
         return None
     return answer.json()["id"] if answer.status_code == 200 else None

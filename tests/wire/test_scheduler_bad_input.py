@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests import plain_http
 from tests.data_items import signed
 from tests.properties.test_ans104_properties import mutations
 from tests.scheduler_unit import MESSAGE_TAGS, Unit, message, scheduler_running, signer, spawn, tags_of
@@ -366,4 +366,4 @@ def test_methods_and_paths_that_are_not_there(unit: Unit) -> None:
     for method in ("PUT", "DELETE", "PATCH", "TRACE"):
         answer = unit.http.request(method, "/")
         assert (answer.status_code, answer.content) == (404, b""), method
-    assert httpx.get(f"{unit.url}/a/b/c/d", trust_env=False).status_code == 404
+    assert plain_http.get(f"{unit.url}/a/b/c/d").status_code == 404

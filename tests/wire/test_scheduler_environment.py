@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.json_server import Answering, answering
 from tests.scheduler_unit import PROCESS_TAGS, Unit, message, scheduler_running, signer, spawn
 
@@ -182,8 +183,8 @@ def test_metrics_are_those_of_all_workers() -> None:
         assert unit.post(process.to_bytes()).status_code == 200
         for number in range(12):  # each over a connection of its own, so that both workers get some
             body = message(by, process, b"%d" % number).to_bytes()
-            assert httpx.post(unit.url, content=body, trust_env=False).status_code == 200
-            assert httpx.get(f"{unit.url}/{process.id}", trust_env=False).status_code == 200
+            assert plain_http.post(unit.url, content=body).status_code == 200
+            assert plain_http.get(f"{unit.url}/{process.id}").status_code == 200
         assert unit.post(b"nothing").status_code == 400
         assert unit.http.get("/" + "A" * 43).status_code == 400
         assert unit.http.post("/", params={"process-id": process.id, "assign": "A" * 43}).status_code == 400

@@ -1,10 +1,9 @@
 """The scheduler's OpenAPI document against the running unit: what it answers is what the document tells of."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.described_answers import examples_hold, holds, methods_hold, page_holds
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn
 
@@ -12,12 +11,6 @@ from lamina.formats.ans104.signed_item import SignedItem
 from lamina.services.scheduler.settings import SchedulerSettings
 
 UNKNOWN = "x" * 43
-
-
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +23,7 @@ def process(unit: Unit) -> SignedItem:
     """A process with two messages and an assignment of what is elsewhere."""
     by = signer()
     spawned, elsewhere = spawn(by, data=b"\xff"), spawn(by)
-    httpx.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes(), trust_env=False)
+    plain_http.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes())
     for item in (spawned, message(by, spawned, b"one"), message(by, spawned, b"\xff", anchor=b"a" * 32)):
         assert unit.post(item.to_bytes()).status_code == 200
     assigned = {"process-id": spawned.id, "assign": elsewhere.id, "exclude": "Data"}

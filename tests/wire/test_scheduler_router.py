@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.json_server import answering
 from tests.postgres_server import fetch
 from tests.scheduler_router import (
@@ -216,7 +216,7 @@ def test_a_unit_that_is_down(postgres: str, tmp_path: Path) -> None:
             (placed,) = place_all([router], spawns(20))
             assert set(placed.values()) == {left.url}
             assert router.location(f"/{before.id}") == f"{lost.url}/{before.id}"
-            assert httpx.get(f"{router.platform.admin_url}/readyz", trust_env=False).status_code == 200
+            assert plain_http.get(f"{router.platform.admin_url}/readyz").status_code == 200
             assert metric(router, "su_unit_up", lost.url) == "0.0"
 
             left.stop()
@@ -276,7 +276,7 @@ def wait_usable(router: Router, value: str) -> None:
 
 def metric(router: Router, name: str, *labels: str) -> str:
     """A metric of the router's process as the admin listener shows it."""
-    exposed = httpx.get(f"{router.platform.admin_url}/metrics", trust_env=False).text
+    exposed = plain_http.get(f"{router.platform.admin_url}/metrics").text
     lines = [
         line for line in exposed.splitlines() if line.startswith(name) and all(map(line.__contains__, labels))
     ]

@@ -9,7 +9,7 @@ from functools import partial
 
 import httpx
 import pytest
-from tests import data_items
+from tests import data_items, plain_http
 from tests.scheduler_unit import MESSAGE_TAGS, PROCESS_TAGS, Unit, message, scheduler_running, signer, spawn
 
 from lamina.formats.ans104.item import parse
@@ -51,7 +51,7 @@ class Situation:
             Draft((Tag("From-Process", "x"), *tags), target=self.process.id_bytes, data=(data,)), self.by
         )
         url = f"{self.unit.gateway_url}/tx/arweave"
-        assert httpx.post(url, content=item.to_bytes(), trust_env=False).status_code == 200
+        assert plain_http.post(url, content=item.to_bytes()).status_code == 200
         return item.id
 
 

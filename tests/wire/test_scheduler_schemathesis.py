@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.scheduler_unit import Unit, message, scheduler_running, signer, spawn
 from tests.wire.searching import SEED, Search, requests_by_status
 
@@ -43,7 +43,7 @@ def known_processes(unit: Unit) -> dict[str, object]:
     """A process with messages, items that may be posted, and one that only the network knows."""
     by = signer()
     process, elsewhere = spawn(by), spawn(by)
-    httpx.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes(), trust_env=False)
+    plain_http.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes())
     stored = [process, *(message(by, process, b"%d" % number) for number in range(3))]
     for item in stored:
         assert unit.post(item.to_bytes()).status_code == 200

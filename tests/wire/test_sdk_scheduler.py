@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.scheduler_unit import Unit, scheduler_running, signer, spawn
 
 from lamina.sdk.scheduler import (
@@ -22,12 +22,6 @@ from lamina.sdk.scheduler import (
 )
 
 MODULE = "m" * 43
-
-
-@pytest.fixture(scope="module")
-def unit() -> Iterator[Unit]:
-    with scheduler_running() as running:
-        yield running
 
 
 @pytest.fixture
@@ -97,7 +91,7 @@ def test_what_is_elsewhere_is_assigned(unit: Unit, client: SchedulerClient) -> N
     process_id, elsewhere = client.spawn(by, MODULE), spawn(by)
     with pytest.raises(Refused, match="Transaction not found"):
         client.assign(process_id, elsewhere.id)
-    httpx.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes(), trust_env=False)
+    plain_http.post(f"{unit.gateway_url}/tx/arweave", content=elsewhere.to_bytes())
     assignment_id = client.assign(process_id, elsewhere.id, exclude=["Data"])
     chain = Chain(process_id)
     (read,) = [chain.follow(each) for each in client.messages(process_id)]

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pytest
+from tests import plain_http
 from tests.ledger_transactions import Wallet, id_of
 from tests.postgres_server import ExternalServer, execute
 from tests.running_platform import RunningPlatform, open_directory
@@ -115,7 +115,7 @@ def use_everything(platform: RunningPlatform, evidence: Evidence) -> int:
     moved = wallet.transfer(source)
     forged = {**source, "inputs": moved["inputs"]}
     errors = 0
-    with httpx.Client(base_url=platform.url, trust_env=False, timeout=15) as client:
+    with plain_http.Client(base_url=platform.url, timeout=15) as client:
         assert client.post("/api/v1/transactions", json=source).status_code == 202
         wait_until_valid(client, id_of(source))
         posts = [
@@ -142,9 +142,9 @@ def use_everything(platform: RunningPlatform, evidence: Evidence) -> int:
     for token in ("x", ADMIN_TOKEN[:-1], ADMIN_TOKEN):
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{platform.admin_url}/lamina/ledger/rejected?limit=x"
-        answers += [httpx.get(each, headers=headers, trust_env=False) for each in (url, url[:-8])]
+        answers += [plain_http.get(each, headers=headers) for each in (url, url[:-8])]
     for path in ("/livez", "/readyz", "/status", "/metrics", "/nowhere"):
-        answers.append(httpx.get(platform.admin_url + path, trust_env=False, timeout=15))
+        answers.append(plain_http.get(platform.admin_url + path, timeout=15))
     for answer in answers:
         evidence.add("answers", f"{answer.headers}\n{answer.text}\n")
         errors += answer.status_code >= 400
@@ -152,16 +152,16 @@ def use_everything(platform: RunningPlatform, evidence: Evidence) -> int:
 
 
 def test_the_running_platform(running: RunningPlatform, server: ExternalServer, evidence: Evidence) -> None:
-    assert httpx.get(running.url, trust_env=False).json()["public_key"] == PUBLIC_KEY
+    assert plain_http.get(running.url).json()["public_key"] == PUBLIC_KEY
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     rejected = f"{running.admin_url}/lamina/ledger/rejected"
-    assert httpx.get(rejected, headers=headers, trust_env=False).status_code == 200
+    assert plain_http.get(rejected, headers=headers).status_code == 200
 
     assert use_everything(running, evidence) >= ERRORS_MIN
     note_processes(running, evidence)
 
     server.stop()
-    with httpx.Client(base_url=running.url, trust_env=False, timeout=15) as client:
+    with plain_http.Client(base_url=running.url, timeout=15) as client:
         for path in (
             "outputs?public_key=" + "A" * 44,
             "assets?search=a",
@@ -174,14 +174,14 @@ def test_the_running_platform(running: RunningPlatform, server: ExternalServer, 
         answer = client.post("/api/v1/transactions", json=Wallet().create())
         assert answer.status_code == 503
         evidence.add("answers", answer.text)
-    answer = httpx.get(rejected, headers=headers, trust_env=False, timeout=15)
+    answer = plain_http.get(rejected, headers=headers, timeout=15)
     assert answer.status_code == 503
-    evidence.add("answers", answer.text + httpx.get(f"{running.admin_url}/readyz", trust_env=False).text)
+    evidence.add("answers", answer.text + plain_http.get(f"{running.admin_url}/readyz").text)
     server.start()
 
     # A query that fails as nobody foresaw is the one that leaves a traceback.
     execute(server.dsn, "ALTER TABLE ledger.assets RENAME TO mislaid")
-    answer = httpx.get(f"{running.url}/api/v1/assets?search=a", trust_env=False, timeout=15)
+    answer = plain_http.get(f"{running.url}/api/v1/assets?search=a", timeout=15)
     assert answer.status_code == 500
     evidence.add("answers", answer.text)
     execute(server.dsn, "ALTER TABLE ledger.mislaid RENAME TO assets")

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import plain_http
 from tests.running_platform import free_port_offset
 from tests.telemetry_service import Telemetry, frames, telemetry_running, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -249,7 +250,7 @@ def test_the_port_of_the_core() -> None:
         url = f"ws://127.0.0.1:{port}/feed"
         with connect(url, compression=None, proxy=None) as feed:
             assert actions(feed)[0] == (0, 33)
-        assert httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).text == "OK"
+        assert plain_http.get(f"http://127.0.0.1:{port}/health").text == "OK"
         assert telemetry.http.get("/health").text == "OK"
 
 

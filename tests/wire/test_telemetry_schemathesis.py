@@ -12,7 +12,7 @@ from tests.wire.searching import SEED, Search, requests_by_status
 from lamina.sdk.telemetry import Identity, TelemetryClient
 
 REQUESTS_MIN = 2000
-TIMEOUT_S = 150
+TIMEOUT_S = 280
 HOOKS = "tests.wire.telemetry_hooks"
 KNOWN_FILE = "LAMINA_TEST_KNOWN"
 GENESIS = "0x" + "ab" * 32
