@@ -10,7 +10,7 @@ from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Database
 from lamina.services.telemetry.metrics import PURGED
 from lamina.services.telemetry.settings import TelemetrySettings
-from lamina.services.telemetry.store import partitions, purge
+from lamina.services.telemetry.store import digests, partitions, purge
 
 _log = structlog.get_logger("lamina.telemetry.purge")
 
@@ -46,7 +46,7 @@ class Purge:
                 _log.exception("purge failed; the next one tries again")
 
     async def once(self, expiry_h: int) -> Purged:
-        """One purge.
+        """One purge; days that are over get their digests.
 
         Args:
             expiry_h: age in hours; 0 removes everything that was said before this instant.
@@ -60,6 +60,8 @@ class Purge:
         spared_s = 2 * self._settings.purge_interval_s
         connections = await purge.purge_connections(self._database, cutoff, spared_s, CONNECTIONS_SLICE)
         await purge.purge_batches(self._database)
+        listed = await partitions.list_partitions(self._database)
+        await digests.make(self._database, listed, cutoff, purge.now())
         PURGED.inc(messages)
         if messages or connections:
             _log.info("purged", messages=messages, connections=connections, before=cutoff.isoformat())
