@@ -27,7 +27,7 @@ class Purged:
 
 
 class Purge:
-    """Removes what is older than the expiry, again and again."""
+    """Removes what is older than the expiry and digests the days that are over, again and again."""
 
     def __init__(self, database: Database, settings: TelemetrySettings) -> None:
         """Prepare."""
@@ -40,13 +40,14 @@ class Purge:
             await asyncio.sleep(self._settings.purge_interval_s)
             try:
                 await self.once(self._settings.log_expiry_h)
+                await self._digest(self._settings.log_expiry_h)
             except LaminaError as failure:
                 _log.warning("purge failed; the next one tries again", reason=failure.detail)
             except Exception:  # noqa: BLE001 - no purge is worth the messages that wait in this process
                 _log.exception("purge failed; the next one tries again")
 
     async def once(self, expiry_h: int) -> Purged:
-        """One purge; days that are over get their digests.
+        """One purge.
 
         Args:
             expiry_h: age in hours; 0 removes everything that was said before this instant.
@@ -60,12 +61,16 @@ class Purge:
         spared_s = 2 * self._settings.purge_interval_s
         connections = await purge.purge_connections(self._database, cutoff, spared_s, CONNECTIONS_SLICE)
         await purge.purge_batches(self._database)
-        listed = await partitions.list_partitions(self._database)
-        await digests.make(self._database, listed, cutoff, purge.now())
         PURGED.inc(messages)
         if messages or connections:
             _log.info("purged", messages=messages, connections=connections, before=cutoff.isoformat())
         return Purged(messages, connections)
+
+    async def _digest(self, expiry_h: int) -> None:
+        listed = await partitions.list_partitions(self._database)
+        made = await digests.make(self._database, listed, _before(purge.now(), expiry_h), purge.now())
+        if made:
+            _log.info("digested days that are over", days=made)
 
 
 def _before(moment: datetime, hours: int) -> datetime:

@@ -49,7 +49,8 @@ async def make(database: Database, listed: Sequence[Partition], cutoff: datetime
     """
     rows = await database.fetch(
         "telemetry.list_digests",
-        "SELECT name FROM telemetry.digests WHERE is_whole OR stale_at > (now() AT TIME ZONE 'utc') - $1::interval",
+        "SELECT name FROM telemetry.digests "
+        "WHERE is_whole OR stale_at > (now() AT TIME ZONE 'utc') - $1::interval",
         QUIET,
     )
     kept = {row["name"] for row in rows}
