@@ -23,7 +23,7 @@ from bench.telemetry.target import Cost, Whole, whole_running
 from bench.telemetry.whole import Effort, measure_platform
 from lamina.kernel.storage.database import Database, PoolOptions
 from lamina.kernel.storage.embedded import EmbeddedOptions, EmbeddedPostgres
-from lamina.services.telemetry.store import partitions, purge
+from lamina.services.telemetry.store import digests, partitions, purge
 
 LABEL = "history"
 NEWCOMERS = "history now"
@@ -252,6 +252,7 @@ async def fill(data_dir: Path, size: Size) -> float:
         await _make_connections(server.dsn, days[0], days[-1] + timedelta(days=1))
         waiting = list(enumerate(days))
         await asyncio.gather(*(_work(server.dsn, size, waiting) for _ in range(WRITERS)))
+        await _digest(server.dsn, days[0])
         connection = await connect(server.dsn)
         # Autovacuum does this in the days a history takes; otherwise it would run during the measurement.
         await connection.execute("VACUUM ANALYZE")
@@ -259,6 +260,15 @@ async def fill(data_dir: Path, size: Size) -> float:
     finally:
         await server.stop()
     return time.monotonic() - begun
+
+
+async def _digest(dsn: str, begun: datetime) -> None:
+    """What the service does with each day when it is over."""
+    database = await Database.connect(PoolOptions(dsn, application="bench fill"))
+    try:
+        await digests.make(database, await partitions.list_partitions(database), begun, purge.now())
+    finally:
+        await database.close()
 
 
 async def _make_connections(dsn: str, begun: datetime, ended: datetime) -> None:

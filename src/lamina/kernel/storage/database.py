@@ -209,6 +209,26 @@ class Database:
         """Run one reading statement and return the first column of its first row."""
         return await self._attempt(name, lambda cx: cx.fetchval(query, *values))
 
+    async def read(
+        self, name: str, work: Callable[[Connection], Awaitable[T]], *, timeout_s: float | None = None
+    ) -> T:
+        """Run several reading statements that all see the database as it is at one moment.
+
+        Args:
+            name: as of a transaction.
+            work: reads; again from the start when the database asks for that.
+            timeout_s: how long to wait for all of it; as long as a statement may run when absent.
+
+        Raises:
+            DatabaseUnavailable: after the retry policy is exhausted.
+        """
+
+        async def at_one_moment(connection: Connection) -> T:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await work(connection)
+
+        return await self._attempt(name, at_one_moment, timeout_s=timeout_s)
+
     async def store(self, name: str, query: str, *values: object) -> Sequence[Record]:
         """Run one writing statement as a transaction of its own (one round trip).
 

@@ -10,7 +10,7 @@ from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.database import Database
 from lamina.services.telemetry.metrics import PURGED
 from lamina.services.telemetry.settings import TelemetrySettings
-from lamina.services.telemetry.store import partitions, purge
+from lamina.services.telemetry.store import digests, partitions, purge
 
 _log = structlog.get_logger("lamina.telemetry.purge")
 
@@ -27,7 +27,7 @@ class Purged:
 
 
 class Purge:
-    """Removes what is older than the expiry, again and again."""
+    """Removes what is older than the expiry and digests the days that are over, again and again."""
 
     def __init__(self, database: Database, settings: TelemetrySettings) -> None:
         """Prepare."""
@@ -40,6 +40,7 @@ class Purge:
             await asyncio.sleep(self._settings.purge_interval_s)
             try:
                 await self.once(self._settings.log_expiry_h)
+                await self._digest(self._settings.log_expiry_h)
             except LaminaError as failure:
                 _log.warning("purge failed; the next one tries again", reason=failure.detail)
             except Exception:  # noqa: BLE001 - no purge is worth the messages that wait in this process
@@ -64,6 +65,12 @@ class Purge:
         if messages or connections:
             _log.info("purged", messages=messages, connections=connections, before=cutoff.isoformat())
         return Purged(messages, connections)
+
+    async def _digest(self, expiry_h: int) -> None:
+        listed = await partitions.list_partitions(self._database)
+        made = await digests.make(self._database, listed, _before(purge.now(), expiry_h), purge.now())
+        if made:
+            _log.info("digested days that are over", days=made)
 
 
 def _before(moment: datetime, hours: int) -> datetime:

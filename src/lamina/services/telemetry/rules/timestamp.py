@@ -74,3 +74,8 @@ def parse_moment(text: str) -> datetime | None:
 def moment(microseconds: int) -> datetime:
     """The zone-less UTC time of such microseconds."""
     return _EPOCH_WITHOUT_ZONE + timedelta(microseconds=microseconds)
+
+
+def day_of(microseconds: int) -> datetime:
+    """The zone-less begin of their day in UTC."""
+    return moment(microseconds - microseconds % _DAY_US)

@@ -11,8 +11,8 @@ import asyncpg
 from lamina.kernel.storage.database import Connection, Database, copy_encoded, unavailable
 from lamina.services.telemetry.model.message import Message
 from lamina.services.telemetry.model.peer import Peer
-from lamina.services.telemetry.rules.timestamp import moment
-from lamina.services.telemetry.store import connections
+from lamina.services.telemetry.rules.timestamp import day_of, moment
+from lamina.services.telemetry.store import connections, digests
 
 ID_BLOCK = 65_536
 """How many ids the sequence gives at once; as in its INCREMENT."""
@@ -141,15 +141,21 @@ def _encode(batch: Batch) -> bytes:
 async def _append(cx: Connection, batch: Batch) -> int:
     """The batch's row; the stream's row is locked from here to the commit, so positions show in order."""
     times = [message.document.created_at for message in batch.messages]
-    return await cx.fetchval(
+    since = moment(min(times))
+    row = await cx.fetchrow(
         """
-        WITH moved AS (UPDATE telemetry.stream SET position = position + 1 RETURNING position)
+        WITH moved AS (UPDATE telemetry.stream SET position = position + 1 RETURNING position, digested_until)
         INSERT INTO telemetry.batches (position, receiver, first_id, last_id, since, until)
-        SELECT position, $1, $2, $3, $4, $5 FROM moved RETURNING position
+        SELECT position, $1, $2, $3, $4, $5 FROM moved
+        RETURNING position, (SELECT digested_until FROM moved)
         """,
         batch.receiver,
         batch.first_id,
         batch.last_id,
-        moment(min(times)),
+        since,
         moment(max(times)),
     )
+    assert row is not None, "the migration inserts the stream's row"
+    if since < row["digested_until"]:
+        await digests.outdate(cx, list({day_of(time) for time in times}))
+    return row["position"]

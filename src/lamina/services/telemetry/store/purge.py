@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 
 from lamina.kernel.storage.database import Connection, Database
-from lamina.services.telemetry.store import partitions
+from lamina.services.telemetry.store import digests, partitions
 
 _log = structlog.get_logger("lamina.telemetry.store")
 
@@ -19,8 +19,6 @@ SILENT_S = 180
 
 BATCHES_KEPT_S = 3600
 """How far behind another receiver may follow."""
-
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('telemetry.purge'))"
 
 
 async def purge_logs(database: Database, cutoff: datetime, slice_rows: int) -> int:
@@ -87,7 +85,7 @@ async def _drop(database: Database, partition: partitions.Partition) -> int:
 
     async def work(cx: Connection) -> int:
         await cx.execute(LOCK_WAIT)
-        await cx.execute(_LOCK)
+        await cx.execute(digests.LOCK)
         rows = await cx.fetchval(
             "SELECT greatest(c.reltuples, s.n_live_tup, 0)::bigint FROM pg_class c "
             "LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.oid = to_regclass($1)",
@@ -95,6 +93,7 @@ async def _drop(database: Database, partition: partitions.Partition) -> int:
         )
         if rows is None:
             return 0
+        await digests.forget(cx, partition.name)
         if partition.since is None or not await _is_dropped(cx, table):
             await _empty(cx, table)
         return int(rows)
@@ -119,23 +118,25 @@ async def _empty(cx: Connection, table: str) -> None:
 
 
 async def _slice(database: Database, name: str, cutoff: datetime, slice_rows: int) -> int:
-    removed = 0
-    while True:
-        rows = await database.store(
-            "telemetry.purge_slice",
+    async def work(cx: Connection) -> int:
+        await cx.execute(digests.LOCK)
+        await digests.forget(cx, name)
+        return await cx.fetchval(
             f"""
             WITH gone AS (
                 DELETE FROM telemetry.{name} WHERE ctid = ANY(ARRAY(
                     SELECT ctid FROM telemetry.{name} WHERE created_at < $1 LIMIT $2))
                 RETURNING 1)
-            SELECT count(*) AS count FROM gone
+            SELECT count(*) FROM gone
             """,
             cutoff,
             slice_rows,
         )
-        removed += rows[0]["count"]
-        if rows[0]["count"] < slice_rows:
-            return removed
+
+    removed = 0
+    while (rows := await database.run("telemetry.purge_slice", work)) == slice_rows:
+        removed += rows
+    return removed + rows
 
 
 async def _remove(
