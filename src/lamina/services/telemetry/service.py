@@ -4,7 +4,7 @@ The way of a message: `intake.socket` -> `rules.document`, `rules.sender` -> `in
 `intake.writer` -> `store.batches`. The way out: `api.<resource>` -> `store.<table>` -> `render`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lamina.kernel.contracts import ASGIApp, Check, Endpoint, Listener, Part, ProcessSpec, ServicePlan, Task
 from lamina.kernel.process import Kernel
@@ -41,7 +41,7 @@ from lamina.services.telemetry.api.reputation import ListReputationHistory, List
 from lamina.services.telemetry.api.series import GetSeries
 from lamina.services.telemetry.api.stats import HEALTH, VERSION, ListRelations
 from lamina.services.telemetry.feeds.feed import Feeds
-from lamina.services.telemetry.feeds.live import Live, live_limits
+from lamina.services.telemetry.feeds.live import Live
 from lamina.services.telemetry.feeds.live_feed import LiveFeeds
 from lamina.services.telemetry.feeds.pairs import Pairs
 from lamina.services.telemetry.feeds.stream import Stream
@@ -49,6 +49,8 @@ from lamina.services.telemetry.intake.buffer import Buffer
 from lamina.services.telemetry.intake.purge import Purge
 from lamina.services.telemetry.intake.socket import NodeSockets
 from lamina.services.telemetry.intake.writer import Writer
+from lamina.services.telemetry.live.node import Location
+from lamina.services.telemetry.live.places import Places
 from lamina.services.telemetry.settings import TelemetrySettings, address, log_effective
 from lamina.services.telemetry.store import partitions, purge
 from lamina.services.telemetry.store.position import position
@@ -82,8 +84,13 @@ def plan(settings: Settings) -> ServicePlan:
 
 
 async def prepare(kernel: Kernel) -> None:
-    """Partitions for today, and the original's table names."""
+    """Partitions for today, and the original's table names.
+
+    Raises:
+        ConfigurationError: there are no places in the city database.
+    """
     log_effective(kernel.settings)
+    _locate(kernel)
     await partitions.ensure(kernel.database, purge.now().date())
     await publish_views(kernel.database)
 
@@ -103,7 +110,7 @@ async def build(kernel: Kernel, role: str) -> Part:
     writer.tell(stream.stored)
     pairs = Pairs(kernel.database, stream, telemetry)
     nodes = NodeSockets(kernel.database, buffer, telemetry)
-    live = Live(live_limits(telemetry), telemetry, nodes.close_idle)
+    live = Live(telemetry, nodes.close_idle, _locate(kernel))
     stream.add(live)
     feeds = Feeds(pairs, live, telemetry.feed_clients_max)
     live_feeds = LiveFeeds(live, telemetry.feed_clients_max)
@@ -134,6 +141,15 @@ async def build(kernel: Kernel, role: str) -> Part:
         ),
         checks=(Check("database", kernel.database.check),),
     )
+
+
+def _locate(kernel: Kernel) -> Callable[[str], Location | None] | None:
+    path = kernel.settings.get(TelemetrySettings).city_database
+    if path is None:
+        return None
+    places = Places(path)
+    kernel.resources.callback(places.close)
+    return places.find
 
 
 async def admin(kernel: Kernel) -> Mapping[str, ASGIApp]:

@@ -1,6 +1,7 @@
 """Settings of telemetry, with the names the original gave them (spec/telemetry.md 10)."""
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pydantic
@@ -202,6 +203,10 @@ class TelemetrySettings(Section):
         180, unit="s", doc="How much before a moment of the past is read to show the live view of then."
     )
     history_messages_max: Count = setting(200_000, unit="messages", doc="Most messages that are read for it.")
+    city_database: Path | None = setting(
+        None,
+        doc="City database in MaxMind's format (.mmdb) that says where nodes are; no places when not set.",
+    )
     assets_path: str = setting(
         "",
         doc="Directory with pages of your own: benchmarks, profiling, reputation, live; built in when empty.",

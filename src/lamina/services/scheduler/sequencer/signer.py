@@ -18,6 +18,8 @@ CALM_S = 0.02
 """So long after a client's message the next one may be about to come: what nobody waits for waits on."""
 CORES_OF_CLIENTS = 2
 """While clients are here, these are theirs: one signs, on one the event loop reads and answers."""
+AWAY_S = 1.0
+"""So long after the last of them one process still waits for the next one."""
 OFF_LOOP_BYTES = 65_536
 """Hashing more than this is worth a thread."""
 
@@ -131,12 +133,23 @@ class Signer:
         if self._now and not (is_overdue and self._is_their_turn):
             return self._now
         # What may wait is never ahead of a client who is about to come.
-        may_wait = not process.under_way and (is_overdue or self._has_room(now_s))
+        may_wait = not process.under_way and (is_overdue or self._may_sign_later(now_s))
         return self._later if self._later and may_wait else None
 
     def _has_room(self, now_s: float) -> bool:
         """Whether clients are away, or there are more cores than they need."""
-        if not self._clients and now_s - self._last_client_at >= CALM_S:
-            return True
+        return self._since_client_s(now_s) >= CALM_S or self._has_spare(CORES_OF_CLIENTS)
+
+    def _may_sign_later(self, now_s: float) -> bool:
+        """Whether a process may be taken from clients, who may come back while it signs."""
+        since_s = self._since_client_s(now_s)
+        if since_s >= AWAY_S or len(self.processes) == 1:
+            return since_s >= CALM_S
+        return self._has_spare(1 if since_s >= CALM_S else CORES_OF_CLIENTS)
+
+    def _since_client_s(self, now_s: float) -> float:
+        return 0.0 if self._clients else now_s - self._last_client_at
+
+    def _has_spare(self, kept: int) -> bool:
         busy = sum(bool(process.under_way) for process in self.processes)
-        return busy + CORES_OF_CLIENTS < len(self.processes)
+        return busy + kept < len(self.processes)

@@ -17,7 +17,6 @@ from lamina.services.telemetry.api.reading import Reading, answer
 from lamina.services.telemetry.errors import NoSuchChain, TooManyStreams
 from lamina.services.telemetry.feeds.live import TYPES, Live, document_of
 from lamina.services.telemetry.live.chain import Chain
-from lamina.services.telemetry.live.limits import LiveLimits
 from lamina.services.telemetry.live.objects import chain_object, chain_objects, node_object, node_objects
 from lamina.services.telemetry.live.view import LiveView
 from lamina.services.telemetry.store import past
@@ -47,9 +46,8 @@ class Views:
 
     async def _past(self, moment: datetime) -> LiveView:
         """Hear again what was stored before a moment, in the nodes' own time."""
-        limits: LiveLimits = self.live.view.limits
         settings = self.reading.settings
-        view = LiveView(limits)
+        view = self.live.new_view()
         rows = await past.read_messages(
             self.reading.database,
             moment,

@@ -16,6 +16,7 @@ from lamina.services.telemetry.live.feed import Feed
 from lamina.services.telemetry.live.feed_client import FeedClient
 from lamina.services.telemetry.live.limits import LiveLimits
 from lamina.services.telemetry.live.messages import MEANINGS
+from lamina.services.telemetry.live.node import Location
 from lamina.services.telemetry.live.objects import events
 from lamina.services.telemetry.live.view import LiveView
 from lamina.services.telemetry.model.report import Report
@@ -68,21 +69,30 @@ class Live:
     """What there is now, and everybody who watches it; a listener of the stream."""
 
     def __init__(
-        self, limits: LiveLimits, settings: TelemetrySettings, close_idle: Callable[[int], None]
+        self,
+        settings: TelemetrySettings,
+        close_idle: Callable[[int], None],
+        locate: Callable[[str], Location | None] | None,
     ) -> None:
         """Start with no chain.
 
         Args:
-            limits: of the view.
-            settings: how long a client may take.
+            settings: limits of the view, and how long a client may take.
             close_idle: closes the socket of a connection, by its row's id, whose nodes all went silent.
+            locate: where a host is; None where nobody knows.
         """
-        self.view = LiveView(limits)
+        self._limits = live_limits(settings)
+        self._locate = locate
+        self.view = self.new_view()
         self._feed = Feed(self.view, __version__)
         self._feed_timeout_s = settings.feed_timeout_s
         self._close_idle = close_idle
         self._watchers: set[Watcher] = set()
         self._streams: dict[EventQueue, str | None] = {}
+
+    def new_view(self) -> LiveView:
+        """An empty view that takes what this one takes."""
+        return LiveView(self._limits, self._locate)
 
     def wanted(self) -> Iterable[str]:
         """What the view understands."""
