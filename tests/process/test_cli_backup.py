@@ -200,6 +200,7 @@ def test_what_this_build_does_not_know_is_told_from_damage(
         assert f"error[{code}]" in done.stderr
 
 
+@pytest.mark.soak
 def test_a_flawed_ledger_is_backed_up_and_never_called_valid(home: Home, place: Path) -> None:
     shutil.copytree(home.data_dir, place / "data", symlinks=True)
     for path in [place / "data" / "postgres", *(place / "data" / "postgres").rglob("*")]:

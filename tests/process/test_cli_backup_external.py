@@ -159,6 +159,7 @@ def test_a_server_newer_than_pg_dump_is_told(home: Home, tmp_path: Path) -> None
     )
 
 
+@pytest.mark.soak
 def test_debians_postgresql_is_backed_up_and_restored(tmp_path: Path) -> None:
     binaries = debian_binaries()
     if binaries is None:

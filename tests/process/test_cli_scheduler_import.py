@@ -441,6 +441,7 @@ def test_flaws_are_named_and_nothing_of_them_is_here(postgres: str, target: Targ
         assert unit.http.get(f"/{flawed['a broken link'][0].id}").status_code == 400
 
 
+@pytest.mark.soak
 def test_a_source_that_goes_on(postgres: str, target: Target) -> None:
     by, user = signer(), signer()
     source = OriginalDatabase(postgres)
@@ -471,6 +472,7 @@ def test_a_source_that_goes_on(postgres: str, target: Target) -> None:
         assert len(unit.edges(both.id)) == 2
 
 
+@pytest.mark.soak
 def test_two_imports_at_once(postgres: str, target: Target) -> None:
     by, user = signer(), signer()
     source = OriginalDatabase(postgres)

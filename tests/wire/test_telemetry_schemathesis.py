@@ -11,7 +11,7 @@ from tests.wire.searching import SEED, Search, requests_by_status
 
 from lamina.sdk.telemetry import Identity, TelemetryClient
 
-REQUESTS_MIN = 2000
+REQUESTS_MIN = 1000
 TIMEOUT_S = 280
 HOOKS = "tests.wire.telemetry_hooks"
 KNOWN_FILE = "LAMINA_TEST_KNOWN"
@@ -34,7 +34,7 @@ checks.not_a_server_error.enabled = false
 include-operation-id = "postBenchmarkEvent"
 checks.not_a_server_error.enabled = false
 """
-MODES = {"positive": ("examples,coverage,fuzzing", 200), "negative": ("coverage,fuzzing", 60)}
+MODES = {"positive": ("examples,coverage,fuzzing", 60), "negative": ("coverage,fuzzing", 20)}
 
 
 @pytest.fixture

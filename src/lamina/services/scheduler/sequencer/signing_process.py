@@ -1,8 +1,8 @@
 """A process that only signs, so that no signature and no request waits for one interpreter's lock."""
 
 import asyncio
-import contextlib
 import socket
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -53,6 +53,7 @@ class SigningProcess(asyncio.Protocol):
         self._changed = changed
         self._transport: asyncio.WriteTransport | None = None
         self._answer = bytearray()
+        self._gone: asyncio.Future[None]
 
     @property
     def is_up(self) -> bool:
@@ -65,22 +66,22 @@ class SigningProcess(asyncio.Protocol):
         Raises:
             SigningEnded: it ended by itself.
         """
+        loop = asyncio.get_running_loop()
+        self._gone = loop.create_future()
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _ENTRY, stdin=theirs.fileno(), start_new_session=True
-            )
+            process = await asyncio.to_thread(_start, theirs)
         try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
-            code = await process.wait()
+            await loop.create_unix_connection(lambda: self, sock=ours)
+            await self._gone
+            code = await asyncio.to_thread(process.wait)
             raise SigningEnded(f"A signing process ended with {code}.")
         finally:
             if self._transport is not None:
                 self._transport.abort()
             # Nothing is lost with it: it has no state but the key.
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            process.kill()
+            await asyncio.to_thread(process.wait)
 
     def ask(self, job: Job) -> None:
         """Let it sign; only while it is up."""
@@ -109,3 +110,15 @@ class SigningProcess(asyncio.Protocol):
         """Ask it nothing more."""
         self._transport = None
         self._changed()
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+
+def _start(theirs: socket.socket) -> "subprocess.Popen[bytes]":
+    """Start a process that has one socket of ours and no other.
+
+    The event loop's own way would hand on this process's listening sockets too, as those may be inherited:
+    their ports would be taken for as long as something is signed.
+    """
+    command = [sys.executable, "-m", _ENTRY]
+    return subprocess.Popen(command, stdin=theirs.fileno(), start_new_session=True)  # noqa: S603 - ours
