@@ -8,7 +8,8 @@ from lamina.kernel.errors import CommitUnknown, DatabaseUnavailable
 from lamina.kernel.storage.database import Connection, Database, PoolOptions
 
 WRITERS = 8
-TABLE = "CREATE TABLE keys (key int PRIMARY KEY)"
+TABLE = "CREATE TABLE public.keys (key int PRIMARY KEY)"
+"""Where every role finds it, also after Lamina made a schema that is called like the owner."""
 _INSERT = "INSERT INTO keys VALUES ($1)"
 _FIND = "SELECT key FROM keys WHERE key = $1"
 AWAY_PAUSE_S = 0.02

@@ -28,7 +28,7 @@ PLAIN = "plain"
 @pytest.fixture
 def cluster(whole_cluster: QuorumCluster) -> QuorumCluster:
     """Whole, with an empty table."""
-    whole_cluster.primary.execute("DROP TABLE IF EXISTS keys", TABLE)
+    whole_cluster.primary.execute("DROP TABLE IF EXISTS public.keys", TABLE)
     return whole_cluster
 
 
