@@ -11,11 +11,10 @@ from lamina.formats.ans104.item import parse
 from lamina.formats.ans104.signed_item import Draft
 from lamina.formats.ans104.verification import verify
 from lamina.services.scheduler.sequencer.signer import CORES_OF_CLIENTS, Signer
-from lamina.services.scheduler.sequencer.signing_process import SigningEnded
+from lamina.services.scheduler.sequencer.signing_process import SigningEnded, SigningProcess
 
 LATE_S, PATIENT_S = -1.0, 3600.0
-ENDED = b"{}"
-"""No wallet: who is told it ends."""
+NO_WALLET = b"{}"
 
 
 @asynccontextmanager
@@ -135,8 +134,6 @@ async def test_who_gives_up_takes_no_signature_of_others() -> None:
         assert bytes(item.anchor) == bytes([number]) * 32
 
 
-async def test_a_process_that_cannot_sign_says_that_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    signer = Signer(wallet(), 1)
-    monkeypatch.setattr(signer.processes[0], "_key", ENDED)
+async def test_a_process_that_cannot_sign_says_that_it_ended() -> None:
     with pytest.raises(SigningEnded):
-        await signer.processes[0].run()
+        await SigningProcess(NO_WALLET, lambda: None).run()

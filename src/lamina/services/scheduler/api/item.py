@@ -1,9 +1,5 @@
 """The item that a `POST /` carries: parsed and verified before anything is done with it (spec 4, 5)."""
 
-import asyncio
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
 from lamina.formats.ans104 import item as items
 from lamina.formats.ans104.errors import MalformedItem
 from lamina.formats.ans104.item import DataItem
@@ -11,13 +7,8 @@ from lamina.formats.ans104.signature_type import SignatureType
 from lamina.formats.ans104.verification import verify
 from lamina.formats.avro_tags import DEFAULT_LIMITS, STRICT_LIMITS
 from lamina.services.scheduler.errors import BadItem
+from lamina.services.scheduler.sequencer.hashing import hashed
 from lamina.services.scheduler.settings import SchedulerSettings
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-OFF_LOOP_BYTES = 65_536
-"""Hashing more than this is worth a thread."""
 
 
 class ItemReader:
@@ -44,10 +35,3 @@ class ItemReader:
             ethereum = item.signature_type in {SignatureType.ETHEREUM, SignatureType.TYPED_ETHEREUM}
             raise BadItem(f"{'Ethereum signature' if ethereum else 'Signature'} verification failed")
         return item
-
-
-async def hashed(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do work that hashes an item, a large one off the loop."""
-    if size < OFF_LOOP_BYTES:
-        return work(*args, **kwargs)
-    return await asyncio.to_thread(work, *args, **kwargs)

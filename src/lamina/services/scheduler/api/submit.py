@@ -9,7 +9,7 @@ from lamina.kernel.web.body import read_body
 from lamina.kernel.web.respond import json_response
 from lamina.services.scheduler import render
 from lamina.services.scheduler.api.assign import Assign
-from lamina.services.scheduler.api.item import ItemReader, hashed
+from lamina.services.scheduler.api.item import ItemReader
 from lamina.services.scheduler.api.query import Query, excluded, id_bytes
 from lamina.services.scheduler.api.unit import Unit
 from lamina.services.scheduler.errors import MessageExists, SchedulerError
@@ -20,6 +20,7 @@ from lamina.services.scheduler.rules import assignment
 from lamina.services.scheduler.rules.duplicate import content_digests
 from lamina.services.scheduler.rules.payload import respellable
 from lamina.services.scheduler.rules.submission import SizeRule, check_tags, kind_of
+from lamina.services.scheduler.sequencer.hashing import hashed
 from lamina.services.scheduler.sequencer.line import Submission
 from lamina.services.scheduler.store import processes, writes
 

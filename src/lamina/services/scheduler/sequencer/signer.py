@@ -10,6 +10,7 @@ from lamina.formats.ans104.signed_item import Draft, SignedItem, Unsigned, prepa
 from lamina.formats.ans104.wallet import Wallet
 from lamina.kernel.observability.tally import Count
 from lamina.services.scheduler.metrics import SIGNATURES
+from lamina.services.scheduler.sequencer.hashing import hashed
 from lamina.services.scheduler.sequencer.signing_process import Job, SigningProcess
 
 AHEAD = 2
@@ -20,8 +21,6 @@ CORES_OF_CLIENTS = 2
 """While clients are here, these are theirs: one signs, on one the event loop reads and answers."""
 AWAY_S = 1.0
 """So long after the last of them one process still waits for the next one."""
-OFF_LOOP_BYTES = 65_536
-"""Hashing more than this is worth a thread."""
 
 
 class Signer:
@@ -84,10 +83,7 @@ class Signer:
             within_s: seconds; negative where it is late already.
         """
         due = asyncio.get_running_loop().time() + within_s
-        if sum(map(len, draft.data)) < OFF_LOOP_BYTES:
-            unsigned = prepare(draft, self.wallet)
-        else:
-            unsigned = await asyncio.to_thread(prepare, draft, self.wallet)
+        unsigned = await hashed(sum(map(len, draft.data)), prepare, draft, self.wallet)
         return await self._sign(self._later, unsigned, due)
 
     async def _sign(self, jobs: deque[Job], unsigned: Unsigned, due: float | None) -> SignedItem:
