@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
+# A platform is many processes: each would compile all modules again where this forbids to keep them (images do).
+export PYTHONDONTWRITEBYTECODE :=
 # One test process more than CI has cores: tests wait for disks and processes too. The order is conftest's.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 

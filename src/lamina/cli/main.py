@@ -1,5 +1,6 @@
 """The root of `lamina`: global options, commands, and what an error looks like."""
 
+import functools
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -66,6 +67,7 @@ def _root(  # noqa: PLR0917 - typer reads options from parameters
     )
 
 
+@functools.cache
 def _assemble() -> None:
     for name in _COMMANDS:
         app.command(name)(import_module(f"lamina.cli.{name}").command)
