@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.telemetry_service import Telemetry, telemetry_running
 TESTS = Path(__file__).parent
 SLOW_ROOMS = {"faults", "process", "wire"}
 QUICK_ROOMS = {"properties", "unit", "vectors"}
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted, also where a script runs them in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -118,12 +118,13 @@ def test_a_killed_create_is_never_listed_as_whole(home: Home, tmp_path: Path) ->
     assert listed["broken"] == []
 
 
-def test_an_interrupted_create_leaves_nothing(home: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "a script's background"]])
+def test_an_interrupted_create_leaves_nothing(home: Home, tmp_path: Path, shell: list[str]) -> None:
     begun_file, kept = tmp_path / "begun", tmp_path / "kept"
     directory = programs(
         tmp_path, f"echo $$ > {begun_file}.new; mv {begun_file}.new {begun_file}; exec sleep 60"
     )
-    command = home.command("backup", "create", "--to", str(kept))
+    command = [*shell, *home.command("backup", "create", "--to", str(kept))]
     running = subprocess.Popen(command, env=home.environ({PROGRAMS: directory}), stderr=subprocess.DEVNULL)
     wait_for(begun_file)
     running.send_signal(signal.SIGTERM)
