@@ -1,5 +1,8 @@
 """The sender, a process of its own: `python -m bench.telemetry.sender JOB.json` prints a `Result`.
 
+It keeps its sockets open until its input ends: a ping to a socket that is closed makes the receiver's side
+forget what it has not read.
+
 Frames are bytes before the clock starts and are never looked at. At full speed each socket is given pieces of
 some frames as long as the kernel takes them; at a rate every frame is written alone when it is due, over all
 sockets in turn. Pings are answered. A probe is a node of its own whose messages are awaited on `/feed`.
@@ -216,8 +219,8 @@ async def _open_all(job: Job) -> list[Socket]:
     return sockets
 
 
-async def run(job: Job) -> Result:
-    """Open, send, hold, close."""
+async def run(job: Job) -> None:
+    """Open, send, hold, close when nobody is there any more."""
     frames = _frames(job)
     sockets = await _open_all(job)
     probe = Probe(job.label)
@@ -233,9 +236,11 @@ async def run(job: Job) -> Result:
     ended, cpu_s = time.monotonic(), time.process_time() - cpu_s
     visible = await probe.finish() if job.is_probed else None
     await asyncio.sleep(job.hold_s)
+    result = Result(len(frames), probe.count, begun, ended, round(cpu_s, 3), visible)
+    print(msgspec.json.encode(result).decode(), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
     for socket in sockets:
         socket.write(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
-    return Result(len(frames), probe.count, begun, ended, round(cpu_s, 3), visible)
 
 
 def _frames(job: Job) -> Sequence[Frame]:
@@ -277,7 +282,7 @@ async def _send_at(
 def main() -> None:
     """Run a job file."""
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)
-    print(msgspec.json.encode(uvloop.run(run(job))).decode(), flush=True)
+    uvloop.run(run(job))
 
 
 if __name__ == "__main__":

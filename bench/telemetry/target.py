@@ -132,9 +132,13 @@ class Sending:
         self._process.stdin.flush()
 
     def result(self) -> Result:
-        """Wait until it has sent everything."""
-        answer, _ = self._process.communicate()
-        return msgspec.json.decode(answer, type=Result)
+        """Wait until it has sent everything; its sockets stay open."""
+        assert self._process.stdout is not None
+        return msgspec.json.decode(self._process.stdout.readline(), type=Result)
+
+    def end(self) -> None:
+        """Let it close its sockets."""
+        self._process.communicate()
 
 
 class Whole:
@@ -170,6 +174,7 @@ class Whole:
         result = sending.result()
         ended = self._wait_stored(before + greetings + len(frames))
         cost = meter.stop(len(frames), ended - result.begun, {SENDER: result.cpu_s})
+        sending.end()
         self._check_totals(job.label, frames, job.sockets)
         return cost, result
 

@@ -83,4 +83,5 @@ def measure_idle(whole: Whole, sockets: int, seconds: float) -> Idle:
     cost = whole.rest(seconds)
     held = whole.pss_mib()
     sending.result()
+    sending.end()
     return Idle(sockets, before, held, round(cost / seconds, 3))

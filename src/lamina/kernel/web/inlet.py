@@ -4,6 +4,7 @@ What an application gains over ASGI's `receive` is the cost of a wake-up per mes
 reading, pings and closing, which a service with heartbeat rules of its own needs.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 INLET_EXTENSION = "lamina.inlet"
@@ -13,8 +14,8 @@ INLET_EXTENSION = "lamina.inlet"
 class Inlet(Protocol):
     """Takes the data messages of one websocket."""
 
-    def message(self, payload: bytes, is_text: bool) -> None:
-        """One whole message; must not fail, and must not wait. Text may not be UTF-8."""
+    def take(self, messages: Sequence[bytes]) -> None:
+        """Whole messages of both kinds, in order; must not fail, nor wait. Text may not be UTF-8."""
         ...
 
 

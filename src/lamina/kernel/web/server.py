@@ -563,13 +563,11 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _take_messages(self, inlet: Inlet, frames: FrameReader, data: bytes) -> bytes:
         """Hand over whole messages; returns what is left for the protocol to read."""
-        heard = False
-        for payload, is_text in frames.read(data):
-            heard = True
-            if not self.close_sent:
-                inlet.message(payload, is_text)
-        if heard:
+        messages = frames.read(data)
+        if messages:
             self.heard_at = self.loop.time()
+            if not self.close_sent:
+                inlet.take(messages)
         others, frames.others = frames.others, b""
         if frames.is_done:
             self._frames = None
@@ -593,7 +591,7 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         payload = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
         self.frames = []
         if not self.close_sent:
-            self._inlet.message(bytes(payload), self.curr_msg_data_type == "text")
+            self._inlet.take((bytes(payload),))
 
     def ping(self) -> None:
         if not self.close_sent and not self.transport.is_closing() and self.writable.is_set():

@@ -17,7 +17,9 @@ def test_a_message_is_one_that_telemetry_stores() -> None:
     assert said.msg == b'"block.import"'
     stored = json.loads(message("block.import", {"height": 2**70, "name": "Zoë"}, east))
     assert (stored["height"], stored["name"], stored["level"]) == (2**70, "Zoë", "INFO")
-    assert timestamp.microseconds(stored["ts"]) == timestamp.microseconds("2021-01-13T11:22:20.053527Z")
+    assert timestamp.microseconds(f'"{stored["ts"]}"'.encode()) == timestamp.microseconds(
+        b'"2021-01-13T11:22:20.053527Z"'
+    )
 
 
 def test_what_is_no_json_is_refused_before_it_is_sent() -> None:

@@ -14,7 +14,9 @@ MESSAGE_OVERHEAD_BYTES = 400
 """What a waiting message costs beside its text."""
 
 RESUME_SHARE = 0.75
-BATCHES_AHEAD = 4
+LOT_BATCHES = 4
+"""So many batches are written together where they wait: what a commit costs is shared by more messages."""
+BATCHES_AHEAD = 8
 """How many batches are read ahead of a database that takes them."""
 STUCK_S = 0.25
 """A database that took no batch for so long is away: as much is read then as there is room for."""
@@ -109,13 +111,13 @@ class Buffer:
                 return
 
     def take(self) -> list[Entry]:
-        """The oldest entries, as many as make a batch."""
-        taken: list[Entry] = []
-        size = 0
-        while self._entries and len(taken) < self._messages_due and size < self._bytes_due:
-            entry = self._entries.popleft()
-            taken.append(entry)
-            size += _size(entry)
+        """The oldest entries: a batch, or up to `LOT_BATCHES` where they wait."""
+        count_max = LOT_BATCHES * self._messages_due
+        if len(self._entries) <= count_max and self._bytes < self._bytes_due:
+            taken, size = list(self._entries), self._bytes
+            self._entries.clear()
+        else:
+            taken, size = self._take_some(count_max)
         self._bytes -= size
         self._is_stuck = False
         if self._watch is not None:
@@ -131,6 +133,16 @@ class Buffer:
             self._is_due.clear()
             self.read_on()
         return taken
+
+    def _take_some(self, count_max: int) -> tuple[list[Entry], int]:
+        """The oldest entries until they are so many or large enough, and their size."""
+        taken: list[Entry] = []
+        size = 0
+        while self._entries and len(taken) < count_max and size < self._bytes_due:
+            entry = self._entries.popleft()
+            taken.append(entry)
+            size += _size(entry)
+        return taken, size
 
     def measure(self) -> None:
         """Tell the metrics how full it is."""

@@ -53,7 +53,6 @@ class _Seen(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Seen).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
 def read(payload: bytes) -> Document:
@@ -66,23 +65,27 @@ def read(payload: bytes) -> Document:
         Unstorable: it is not JSON, no object, has no usable `ts`, or numbers that jsonb would blow up.
     """
     seen = _look(payload)
-    if _looks_large(payload) and _LARGE_EXPONENT.search(payload) and _has_large_exponent(payload):
+    shape = payload.translate(_DIGITS_AND_E, b"+-")
+    if _LONG_EXPONENT in shape and _looks_large(shape) and _has_large_exponent(payload):
         raise Unstorable("number", is_json=True)
     if b"\\u0000" in payload:
         payload = _NUL.sub(rb"\1\\ufffd", payload)
         seen = _look(payload)
-    inner = _inner(seen)
+    msg, ts = bytes(seen.msg), bytes(seen.ts)
+    if msg:
+        return Document(payload, msg, _time(ts), None)
+    own = bytes(seen.payload)
+    inner = _inner(own)
     if inner is None:
-        return Document(payload, bytes(seen.msg), _time(seen.ts), None)
-    ts = inner.ts or seen.ts
-    created_at = _time(ts)
-    parts = [bytes(seen.payload)[:-1]]
-    if not inner.ts:
-        parts.append(b',"ts":%b' % bytes(seen.ts))
-    if seen.id:
-        parts.append(b',"telemetry_id":%b' % bytes(seen.id))
+        return Document(payload, b"", _time(ts), None)
+    node, own_ts = bytes(seen.id), bytes(inner.ts)
+    parts = [own[:-1]]
+    if not own_ts:
+        parts.append(b',"ts":' + ts)
+    if node:
+        parts.append(b',"telemetry_id":' + node)
     parts.append(b"}")
-    return Document(b"".join(parts), bytes(inner.msg), created_at, bytes(seen.id) or None)
+    return Document(b"".join(parts), bytes(inner.msg), _time(own_ts or ts), node or None)
 
 
 def _look(payload: bytes) -> _Seen:
@@ -106,21 +109,20 @@ def _is_json(payload: bytes) -> bool:
     return True
 
 
-def _inner(seen: _Seen) -> _Seen | None:
+def _inner(own: bytes) -> _Seen | None:
     """The node's own object where the message is an envelope around it."""
-    if seen.msg or not bytes(seen.payload).startswith(b"{"):
+    if not own.startswith(b"{"):
         return None
-    inner = _decode(seen.payload)
+    inner = _decode(own)
     return inner if bytes(inner.msg).startswith(b'"') else None
 
 
-def _time(ts: msgspec.Raw) -> int:
-    text = bytes(ts)
-    if not text:
+def _time(ts: bytes) -> int:
+    if not ts:
         raise Unstorable("no_ts", is_json=True)
-    if not text.startswith(b'"'):
+    if not ts.startswith(b'"'):
         raise Unstorable("ts_type", is_json=True)
-    created_at = microseconds(_decode_text(text))
+    created_at = microseconds(ts)
     if created_at is None:
         raise Unstorable("ts_format", is_json=True)
     return created_at
@@ -130,12 +132,11 @@ class _LargeExponentError(Exception):
     pass
 
 
-def _looks_large(payload: bytes) -> bool:
-    """Whether there may be a large exponent: quick, since every message is looked at.
+def _looks_large(shape: bytes) -> bool:
+    """Whether there may be a large exponent, of a payload with every digit 0 and every E e.
 
     A hash in hexadecimal often holds the like of 5e1234, but what is before that is no begin of a number.
     """
-    shape = payload.translate(_DIGITS_AND_E, b"+-")
     at = shape.find(_LONG_EXPONENT)
     while at >= 0:
         if shape[: at + 1].rstrip(b"0.")[-1:] in _BEFORE_NUMBERS:
@@ -146,6 +147,8 @@ def _looks_large(payload: bytes) -> bool:
 
 def _has_large_exponent(payload: bytes) -> bool:
     """Look at every number as it is written; text that looks like one is no number."""
+    if not _LARGE_EXPONENT.search(payload):
+        return False
 
     def check(number: str) -> float:
         exponent = number.lower().partition("e")[2].lstrip("+-").lstrip("0")

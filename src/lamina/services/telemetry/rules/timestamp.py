@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import msgspec
+
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Where PostgreSQL's timestamps begin."""
 _EPOCH_WITHOUT_ZONE = EPOCH.replace(tzinfo=None)
@@ -15,30 +17,33 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 SECONDS_KEPT = 4096
+_ZULU = (b"Z", b"z")
 _DAY_US = 86_400_000_000
 
 
-def microseconds(text: str) -> int | None:
+def microseconds(text: bytes) -> int | None:
     """The instant, cut to microseconds since 2000-01-01 UTC.
 
     Args:
-        text: with an offset, any number of fractional digits; `t`, `z` and a blank are tolerated.
+        text: a JSON text, quotes included: with an offset, any number of fractional digits; `t`, `z` and a
+            blank are tolerated.
 
     Returns:
         None where the text is no such instant, or lies outside of the years 1 to 9999 in UTC.
     """
-    at = -1 if text[-1:] in {"Z", "z"} else -6
-    fraction = text[20:at]
-    if text[19:20] != "." or not fraction.isdecimal() or not fraction.isascii():
-        return _microseconds(text)
-    second = _whole_second(text[:19] + text[at:])
-    return None if second is None else second + int(fraction[:6].ljust(6, "0"))
+    at = -2 if text[-2:-1] in _ZULU else -7
+    fraction = text[21:at]
+    if text[20:21] == b"." and fraction.isdigit():
+        second = _whole_second(text[1:20] + text[at:-1])
+        if second is not None:
+            return second + int(fraction[:6].ljust(6, b"0"))
+    return _microseconds(msgspec.json.decode(text, type=str))
 
 
 @lru_cache(SECONDS_KEPT)
-def _whole_second(text: str) -> int | None:
+def _whole_second(text: bytes) -> int | None:
     """Nodes talk of the present: few seconds, many times."""
-    return _microseconds(text)
+    return _microseconds(text.decode()) if text.isascii() else None
 
 
 def _microseconds(text: str) -> int | None:

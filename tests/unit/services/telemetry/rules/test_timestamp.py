@@ -1,5 +1,7 @@
 """spec/telemetry.md 3.7: RFC 3339 with an offset, cut to microseconds; anything else is no time."""
 
+import json
+
 import pytest
 
 from lamina.services.telemetry.rules.timestamp import microseconds, moment
@@ -23,9 +25,13 @@ TIMES = {
 }
 
 
+def json_text(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(("text", "expected"), TIMES.items(), ids=[text[:40] for text in TIMES])
 def test_times(text: str, expected: str) -> None:
-    found = microseconds(text)
+    found = microseconds(json_text(text))
     assert found is not None
     assert moment(found).isoformat() == expected
 
@@ -43,4 +49,9 @@ def test_times(text: str, expected: str) -> None:
     ],
 )  # fmt: skip
 def test_texts_that_are_no_time(text: str) -> None:
-    assert microseconds(text) is None
+    assert microseconds(json_text(text)) is None
+
+
+@pytest.mark.parametrize("escaped", [b'"2021-03-01T12:00:00.5\\u005a"', b'"\\u0032021-03-01T12:00:00.5Z"'])
+def test_an_escape_is_the_character(escaped: bytes) -> None:
+    assert microseconds(escaped) == microseconds(b'"2021-03-01T12:00:00.5Z"') is not None
