@@ -7,6 +7,8 @@ reads all.
 
 from websockets.frames import apply_mask  # pyright: ignore[reportPrivateImportUsage] - in C where that was built
 
+from lamina.kernel.web.inlet import Payload
+
 _TEXT, _BINARY, _PING, _PONG = 0x81, 0x82, 0x89, 0x8A  # each final, without reserved bits
 _MESSAGES = (_BINARY, _TEXT)
 _MASKED = 0x80
@@ -35,14 +37,14 @@ class FrameReader:
         self._rest = bytearray()
         self._needed = 0
 
-    def read(self, data: bytes) -> list[bytes]:
-        """Take input; returns the messages that it completes, text or not, in order."""
+    def read(self, data: bytes) -> list[Payload]:
+        """Take input; returns the messages that it completes, in order."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
                 return []
             data, self._rest = bytes(self._rest), bytearray()
-        messages: list[bytes] = []
+        messages: list[Payload] = []
         at, size = 0, len(data)
         while True:
             # What nearly all frames look like, spelled out: a call for each would cost a third more.
@@ -52,7 +54,8 @@ class FrameReader:
                     start, length = at + 8, data[at + 2] << 8 | data[at + 3]
                 end = start + length
                 if end <= size and length <= self._size_max:
-                    messages.append(apply_mask(data[start:end], data[start - 4 : start]))
+                    payload = apply_mask(data[start:end], data[start - 4 : start])
+                    messages.append((payload, data[at] == _TEXT))
                     at = end
                     continue
             start, end = self._bounds(data, at)
@@ -66,7 +69,7 @@ class FrameReader:
                 self.others += data[at:]
                 return messages
             if kind in _MESSAGES:
-                messages.append(apply_mask(data[start:end], data[start - 4 : start]))
+                messages.append((apply_mask(data[start:end], data[start - 4 : start]), kind == _TEXT))
             else:
                 self.others += data[at:end]
             at = end

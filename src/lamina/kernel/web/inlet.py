@@ -10,12 +10,15 @@ from typing import Protocol
 INLET_EXTENSION = "lamina.inlet"
 """In a websocket scope's extensions: call it with an `Inlet`, before accepting, to get an `InletSocket`."""
 
+Payload = tuple[bytes, bool]
+"""Of a whole message, and whether it is text."""
+
 
 class Inlet(Protocol):
     """Takes the data messages of one websocket."""
 
-    def take(self, messages: Sequence[bytes]) -> None:
-        """Whole messages of both kinds, in order; must not fail, nor wait. Text may not be UTF-8."""
+    def take(self, messages: Sequence[Payload]) -> None:
+        """Whole messages, in order; must not fail, and must not wait. Text may not be UTF-8."""
         ...
 
 

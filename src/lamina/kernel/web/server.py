@@ -591,7 +591,7 @@ class _WebSocketProtocol(WebSocketsSansIOProtocol):
         payload = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
         self.frames = []
         if not self.close_sent:
-            self._inlet.take((bytes(payload),))
+            self._inlet.take([(bytes(payload), self.curr_msg_data_type == "text")])
 
     def ping(self) -> None:
         if not self.close_sent and not self.transport.is_closing() and self.writable.is_set():

@@ -9,9 +9,8 @@ from lamina.kernel.web.frame_reader import FrameReader
 
 SIZE_MAX = 70_000
 SIZES = (0, 1, 125, 126, 65_535, 65_536, SIZE_MAX)
-KINDS = [kind for _ in SIZES for kind in (TEXT, BINARY)]
-MESSAGES = [bytes([size % 251]) * size for size in SIZES for _ in (TEXT, BINARY)]
-FRAMES = b"".join(map(frame, KINDS, MESSAGES))
+MESSAGES = [(bytes([size % 251]) * size, kind == TEXT) for size in SIZES for kind in (TEXT, BINARY)]
+FRAMES = b"".join(frame(TEXT if is_text else BINARY, payload) for payload, is_text in MESSAGES)
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 1000, 65_536, len(FRAMES)])
@@ -25,7 +24,7 @@ def test_messages_are_whole_however_they_arrive(piece: int) -> None:
 def test_control_frames_are_left_to_the_protocol_in_order() -> None:
     ping, pong = frame(PING, b"a"), frame(PONG, b"b" * 125)
     reader = FrameReader(SIZE_MAX)
-    assert reader.read(ping + frame(TEXT, b"1") + pong + frame(TEXT, b"2")) == [b"1", b"2"]
+    assert reader.read(ping + frame(TEXT, b"1") + pong + frame(TEXT, b"2")) == [(b"1", True), (b"2", True)]
     assert (reader.others, reader.is_done) == (ping + pong, False)
 
 
@@ -45,5 +44,5 @@ LEFT = {
 @pytest.mark.parametrize("unusual", LEFT.values(), ids=LEFT)
 def test_from_what_is_unusual_on_everything_is_left_to_the_protocol(unusual: bytes) -> None:
     reader = FrameReader(SIZE_MAX)
-    assert reader.read(frame(TEXT, b"1") + unusual + frame(TEXT, b"2")) == [b"1"]
+    assert reader.read(frame(TEXT, b"1") + unusual + frame(TEXT, b"2")) == [(b"1", True)]
     assert (reader.others, reader.is_done) == (unusual + frame(TEXT, b"2"), True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lamina.kernel.contracts import Receive, Scope, Send
 from lamina.kernel.web.body import ClientGone
-from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket
+from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket, Payload
 
 UPDATES_MAX = 64
 BYTES_MAX = 16 * 2**20
@@ -31,11 +31,16 @@ class Outgoing:
         Args:
             on_command: told every message of the client: payload, whether it is text.
         """
-        self.message = on_command
+        self._on_command = on_command
         self._waiting: deque[Sequence[bytes | str]] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
         self._is_dropped = False
+
+    def take(self, messages: Sequence[Payload]) -> None:
+        """Follow commands."""
+        for payload, is_text in messages:
+            self._on_command(payload, is_text)
 
     @property
     def is_idle(self) -> bool:

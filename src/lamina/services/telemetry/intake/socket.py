@@ -11,7 +11,7 @@ from lamina.kernel.errors import LaminaError
 from lamina.kernel.storage.batching import Batcher
 from lamina.kernel.storage.database import Database
 from lamina.kernel.web.body import ClientGone
-from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket
+from lamina.kernel.web.inlet import INLET_EXTENSION, InletSocket, Payload
 from lamina.kernel.web.respond import Reply
 from lamina.services.telemetry.errors import AddressNotAllowed
 from lamina.services.telemetry.intake.buffer import Buffer
@@ -108,7 +108,7 @@ class NodeSockets:
             await send({"type": "websocket.accept"})
             while (event := await receive())["type"] != "websocket.disconnect":
                 # Only what an impatient node sent before it was accepted comes this way.
-                node.take((event.get("bytes") or event.get("text", "").encode(),))
+                node.take([(event.get("bytes") or event.get("text", "").encode(), "text" in event)])
         except (OSError, ClientGone):
             pass
         finally:
@@ -190,10 +190,10 @@ class NodeSocket:
         """Every row of this socket, its own first."""
         return self._rows
 
-    def take(self, messages: Sequence[bytes]) -> None:
+    def take(self, messages: Sequence[Payload]) -> None:
         """Take data messages of both kinds (spec 3.4); what cannot be stored is counted, the socket stays."""
         size, json_count = 0, 0
-        for payload in messages:
+        for payload, _ in messages:
             size += len(payload)
             if self._meter is not None and self._meter.add(milliseconds(), len(payload)):
                 self._block(self._own.ip_addr)
