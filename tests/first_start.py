@@ -4,6 +4,7 @@
 run `lamina up` as a command see it at work.
 """
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from lamina.kernel.storage.embedded.cluster import prepare
 
 @functools.cache
 def _original() -> Path:
+    atexit.register(forget_cluster)
     directory = Path(tempfile.mkdtemp(prefix="lamina-test-cluster-"))
     directory.chmod(0o755)
     return prepare(directory, None).cluster
