@@ -7,8 +7,8 @@ Each part of the seeds meets every kind of trouble; the first runs always, the o
 import pytest
 from tests.simulation.fleet import Job, add_up
 
-PARTS = 8
-SEEDS_PER_PART = 25
+PARTS = 4
+SEEDS_PER_PART = 50
 FAULTS_MIN = 20_000
 KINDS = {
     "slow",
