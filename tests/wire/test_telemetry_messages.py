@@ -416,7 +416,9 @@ def test_many_bad_rows_among_many_good_ones(telemetry: Telemetry) -> None:
     assert telemetry.documents(node.peer_id) == sent
 
 
+LONG = random.Random(4).randbytes(40_000).hex()
 KEPT = {
+    "long target": (raw(b'"target":"%b"' % LONG.encode()), {"target": LONG}),
     "NUL": (raw(b'"a":"x\\u0000y"'), {"a": "x\ufffdy"}),
     "NUL in a key": (raw(b'"\\u0000":1'), {"\ufffd": 1}),
     "escaped backslash before u0000": (raw(b'"a":"\\\\u0000"'), {"a": "\\u0000"}),
@@ -446,6 +448,17 @@ def test_odd_values_are_kept(telemetry: Telemetry, payload: bytes, expected: Pay
     answer = telemetry.http.get("/nodes/logs", params={"peer_id": peer, "msg": "odd"})
     (found,) = json.loads(answer.text, parse_float=Decimal)
     assert found["logs"].items() >= expected.items()
+
+
+def test_targets_that_differ_late_are_told_apart(telemetry: Telemetry) -> None:
+    """An index has the first 256 characters."""
+    peer, targets = new_peer(), ["t" * 256, "t" * 256 + "a", "t" * 256 + "b"]
+    said = [{"msg": "odd", "target": target, "ts": "2021-03-01T12:00:00Z"} for target in targets]
+    telemetry.send([connected(peer), *said])
+    telemetry.wait_stored(peer, 4)
+    for target in targets:
+        found = telemetry.http.get("/nodes/logs", params={"peer_id": peer, "target": target}).json()
+        assert [each["logs"]["target"] for each in found] == [target]
 
 
 def test_a_peer_id_may_be_anything_short(telemetry: Telemetry) -> None:

@@ -47,7 +47,7 @@ class FrameReader:
         messages: list[Payload] = []
         at, size = 0, len(data)
         while True:
-            # What nearly all frames look like, spelled out: a call for each would cost a third more.
+            # What nearly all frames look like, spelled out, since this is done for every message.
             if size - at >= 8 and data[at] in _MESSAGES and _MASKED <= data[at + 1] <= _WIDE:
                 start, length = at + 6, data[at + 1] - _MASKED
                 if length == 126:

@@ -60,7 +60,9 @@ async def _read(
     """The newest messages after a moment and before another and an id."""
     # A query for each, for then an index finds type and target, and no row is looked at for them.
     typed = "AND logs->>'msg' = $5" if wanted.msg is not None else "AND $5::text IS NULL"
-    about = "AND logs->>'target' = $6" if wanted.target is not None else "AND $6::text IS NULL"
+    about = "AND logs->>'target' = $6 AND left(logs->>'target', 256) = left($6, 256)"
+    if wanted.target is None:
+        about = "AND $6::text IS NULL"
     since, until, last_id = place
     return await database.fetch(
         "telemetry.list_logs",
