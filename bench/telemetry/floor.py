@@ -1,8 +1,8 @@
 """The floor: COPY of the same rows by a bare process into the same table, and nothing else.
 
 The database has telemetry's own schema, partitions and indexes. `python -m bench.telemetry.floor serve
-DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES` encodes the messages of a
-file, waits for a line, and prints what it took to COPY them: binary, on one connection, 1,024 rows a
+DATA_DIR` runs it until SIGTERM; `python -m bench.telemetry.floor copy DSN FRAMES ROWS` encodes the messages
+of a file, waits for a line, and prints what it took to COPY them: binary, on one connection, so many rows a
 transaction, each commit on disk.
 """
 
@@ -29,7 +29,8 @@ from lamina.services.telemetry.rules import document
 from lamina.services.telemetry.store import partitions, purge
 from lamina.services.telemetry.store.schema import MIGRATIONS, NAME
 
-BATCH = 1024
+BATCH, LOT = 1024, 4096
+"""Rows of a batch by default, and of as many batches as a receiver writes together under load."""
 _ROW = struct.Struct("!hiqiqiiibiB")
 _BEGIN, _END = b"PGCOPY\n\xff\r\n\x00" + bytes(8), b"\xff\xff"
 _COLUMNS = ["id", "created_at", "peer_connection_id", "audit", "logs"]
@@ -60,11 +61,11 @@ async def serve(data_dir: Path) -> None:
         await server.stop(immediate=True)
 
 
-async def copy(dsn: str, frames: Sequence[Frame]) -> Copied:
-    """COPY the messages that these frames carry."""
+async def copy(dsn: str, frames: Sequence[Frame], rows: int) -> Copied:
+    """COPY the messages that these frames carry, so many in a transaction."""
     connection: Any = await connect(dsn)
     first_id = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM telemetry.tetcore_logs")
-    batches = list(_batches(frames, first_id))
+    batches = list(_batches(frames, first_id, rows))
     print("encoded", flush=True)
     sys.stdin.readline()
     cpu_s, begun = time.process_time(), time.perf_counter()
@@ -81,10 +82,10 @@ async def _source(batch: bytes) -> Any:  # noqa: ANN401 - what the driver takes
     yield batch
 
 
-def _batches(frames: Sequence[Frame], first_id: int) -> Iterator[bytes]:
-    for begin in range(0, len(frames), BATCH):
-        rows = enumerate(frames[begin : begin + BATCH], first_id + begin)
-        yield _BEGIN + b"".join(_row(number, frame) for number, frame in rows) + _END
+def _batches(frames: Sequence[Frame], first_id: int, rows: int) -> Iterator[bytes]:
+    for begin in range(0, len(frames), rows):
+        batch = enumerate(frames[begin : begin + rows], first_id + begin)
+        yield _BEGIN + b"".join(_row(number, frame) for number, frame in batch) + _END
 
 
 def _row(number: int, frame: Frame) -> bytes:
@@ -100,7 +101,7 @@ def main() -> None:
         asyncio.run(serve(Path(sys.argv[2])))
         return
     frames = msgspec.msgpack.decode(Path(sys.argv[3]).read_bytes(), type=list[Frame])
-    print(msgspec.json.encode(uvloop.run(copy(sys.argv[2], frames))).decode())
+    print(msgspec.json.encode(uvloop.run(copy(sys.argv[2], frames, int(sys.argv[4])))).decode())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from statistics import median
 
 from bench.document import machine, table
 from bench.latency import Latency
+from bench.telemetry.floor import BATCH, LOT
 from bench.telemetry.history import HistoryFigures
 from bench.telemetry.target import COPY, POSTGRES, RECEIVER, SENDER, Cost
 from bench.telemetry.whole import Figures, Idle
@@ -14,18 +15,17 @@ ROLES = (RECEIVER, POSTGRES, COPY, SENDER)
 
 def telemetry(rounds: Sequence[Figures], idle: Sequence[Idle], sockets: int) -> str:
     """Medians over the rounds; ratios are those of the two halves of one round."""
-    floors, fulls, halves = ([getattr(each, part) for each in rounds] for part in ("floor", "full", "half"))
-    pairs = list(zip(floors, fulls, strict=True))
-    rate = median(full.per_s / floor.per_s for floor, full in pairs)
-    cpu = median(floor.server_us / full.server_us for floor, full in pairs)
+    floors, lots, fulls, halves = (
+        [getattr(each, part) for each in rounds] for part in ("floor", "floor_of_lots", "full", "half")
+    )
     parts = {"floor, COPY": floors, "whole, full speed": fulls, "whole, half load": halves}
     return "".join((
         table(
             ("", "floor", "whole", "ratio", "CPU ratio"),
-            [(
-                "messages stored and queryable, a second", f"{_rate(floors):,.0f}", f"{_rate(fulls):,.0f}",
-                f"**{rate:.2f}**", f"**{cpu:.2f}**",
-            )],
+            [
+                _beside("messages stored and queryable, a second", floors, fulls),
+                _beside(f"the same, {LOT:,} rows a transaction", lots, fulls),
+            ],
         ),
         _latencies([(f"sent to seen on /feed, {_rate(halves):,.0f}/s", [each.visible for each in rounds])]),
         _cpu(parts),
@@ -112,12 +112,20 @@ def _notes(rounds: Sequence[Figures], sockets: int) -> str:
         f"from {sockets} sockets; every one was found again in the totals over HTTP. Others took "
         f"{others[0]:.1f} to {others[-1]:.1f} cores, {median(others):.1f} in the median. The floor is "
         "COPY of "
-        "the same rows by a bare process: same table and indexes, batches and commits. At full speed a "
+        f"the same rows by a bare process into the same table and indexes, {BATCH:,} rows a transaction as in "
+        f"a batch by default, or {LOT:,} as a receiver writes together at most. At full speed a "
         "sender "
         "writes eight frames at a time, at half load each when it is due; the feed is told of what is "
         "committed.\n\n"
         f"{machine()}\n"
     )
+
+
+def _beside(name: str, floors: Sequence[Cost], fulls: Sequence[Cost]) -> tuple[str, ...]:
+    pairs = list(zip(floors, fulls, strict=True))
+    rate = median(full.per_s / floor.per_s for floor, full in pairs)
+    cpu = median(floor.server_us / full.server_us for floor, full in pairs)
+    return name, f"{_rate(floors):,.0f}", f"{_rate(fulls):,.0f}", f"**{rate:.2f}**", f"**{cpu:.2f}**"
 
 
 def _pair(name: str, empty: float, filled: float) -> tuple[str, ...]:

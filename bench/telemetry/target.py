@@ -16,7 +16,7 @@ from bench import usage
 from bench.ledger.target import end_process
 from bench.telemetry import corpus
 from bench.telemetry.corpus import Frame
-from bench.telemetry.floor import Copied
+from bench.telemetry.floor import BATCH, Copied
 from bench.telemetry.sender import Job, Result, write_frames
 
 STORED_WITHIN_S = 300.0
@@ -84,10 +84,10 @@ class Floor:
         self._dsn = dsn
         self._scratch = scratch
 
-    def copy(self, frames: Sequence[Frame]) -> Cost:
-        """COPY the messages of these frames."""
+    def copy(self, frames: Sequence[Frame], rows: int = BATCH) -> Cost:
+        """COPY the messages of these frames, so many in a transaction."""
         path = write_frames(self._scratch / "frames", frames)
-        command = [sys.executable, "-m", "bench.telemetry.floor", "copy", self._dsn, str(path)]
+        command = [sys.executable, "-m", "bench.telemetry.floor", "copy", self._dsn, str(path), str(rows)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()  # everything is encoded

@@ -6,6 +6,7 @@ import msgspec
 
 from bench.latency import Latency
 from bench.telemetry import corpus
+from bench.telemetry.floor import LOT
 from bench.telemetry.sender import Job
 from bench.telemetry.target import Cost, Floor, Sending, Whole
 
@@ -29,9 +30,17 @@ FULL = Effort(rounds=5, messages=300_000, half_s=10, sockets=100, idle=(1000, 10
 
 
 class Figures(msgspec.Struct):
-    """One round."""
+    """One round.
+
+    Attributes:
+        floor: COPY of a batch a transaction.
+        floor_of_lots: COPY of as much as is written together under load.
+        full, half: the platform, at full speed and at half of it.
+        visible: at half of it.
+    """
 
     floor: Cost
+    floor_of_lots: Cost
     full: Cost
     half: Cost
     visible: Latency
@@ -56,9 +65,9 @@ def warm_up(floor: Floor, whole: Whole, effort: Effort) -> None:
 def measure(floor: Floor, whole: Whole, effort: Effort, label: str) -> Figures:
     """One round of all three."""
     frames = corpus.messages(f"{label} full", effort.sockets, effort.messages)
-    copied = floor.copy(frames)
+    copied, copied_lots = floor.copy(frames), floor.copy(frames, LOT)
     full, half, visible = measure_platform(whole, effort, label, frames)
-    return Figures(copied, full, half, visible)
+    return Figures(copied, copied_lots, full, half, visible)
 
 
 def measure_platform(

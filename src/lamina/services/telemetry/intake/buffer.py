@@ -65,28 +65,35 @@ class Buffer:
 
     def put(self, message: Message, socket: InletSocket) -> None:
         """Keep a message; its socket is paused when that fills the buffer."""
-        self._append(message, len(message.document.logs) + MESSAGE_OVERHEAD_BYTES)
-        if (len(self._entries) >= self._ahead_max or self._bytes >= self._bytes_max) and self._is_full():
-            self._pause(socket)
+        entries = self._entries
+        if not entries:
+            self._begin()
+        entries.append(message)
+        self._bytes += len(message.document.logs) + MESSAGE_OVERHEAD_BYTES
+        if len(entries) >= self._messages_due or self._bytes >= self._bytes_due:
+            self._is_due.set()
+            if self._is_full():
+                self._pause(socket)
 
     def end(self, peers: Sequence[Peer], socket: InletSocket) -> None:
         """Note a socket's end, after what it brought."""
         self._paused.pop(socket, None)
         for peer in peers:
-            self._append(peer, MESSAGE_OVERHEAD_BYTES)
+            if not self._entries:
+                self._begin()
+            self._entries.append(peer)
+            self._bytes += MESSAGE_OVERHEAD_BYTES
+        if len(self._entries) >= self._messages_due or self._bytes >= self._bytes_due:
+            self._is_due.set()
 
     def is_paused(self, socket: InletSocket) -> bool:
         """Whether a socket is not read now; its silence says nothing then."""
         return socket in self._paused
 
-    def _append(self, entry: Entry, size: int) -> None:
-        if not self._entries:
-            self._oldest = asyncio.get_running_loop().time()
-            self._arrived.set()
-        self._entries.append(entry)
-        self._bytes += size
-        if len(self._entries) >= self._messages_due or self._bytes >= self._bytes_due:
-            self._is_due.set()
+    def _begin(self) -> None:
+        """Note when the first of a batch came."""
+        self._oldest = asyncio.get_running_loop().time()
+        self._arrived.set()
 
     def stop(self) -> None:
         """Nothing more will come: whatever waits is due."""

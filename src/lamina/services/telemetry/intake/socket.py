@@ -193,11 +193,12 @@ class NodeSocket:
     def take(self, messages: Sequence[Payload]) -> None:
         """Take data messages of both kinds (spec 3.4); what cannot be stored is counted, the socket stays."""
         size, json_count = 0, 0
+        put, socket, meter = self._buffer.put, self.socket, self._meter
         for payload, _ in messages:
             size += len(payload)
-            if self._meter is not None and self._meter.add(milliseconds(), len(payload)):
+            if meter is not None and meter.add(milliseconds(), len(payload)):
                 self._block(self._own.ip_addr)
-                self.socket.close(POLICY, "too much traffic")
+                socket.close(POLICY, "too much traffic")
                 break
             try:
                 said = document.read(payload)
@@ -207,10 +208,12 @@ class NodeSocket:
                 self._log_fault(fault, payload)
                 continue
             json_count += 1
-            peer = self._identify(said)
+            peer = self._peers.get(said.node)
+            if peer is None or sender.tells(peer.identity, said):
+                peer = self._identify(said)
             if not peer.since <= said.created_at <= peer.until:
                 peer.widen(said.created_at)
-            self._buffer.put(Message(peer, said), self.socket)
+            put(Message(peer, said), socket)
         self._received.count(json_count, size)
 
     def _log_fault(self, fault: document.Unstorable, payload: bytes) -> None:

@@ -17,6 +17,11 @@ PEER_ID_CHARACTERS_MAX = 256
 """A peer id is an index key; what is longer names nobody."""
 
 
+def tells(known: Identity, document: Document) -> bool:
+    """Whether a message may say of its node what is not known: few do, and every message is asked."""
+    return document.msg == CONNECTED or (known.peer_id is None and b"peerId" in document.logs)
+
+
 def learn(known: Identity, document: Document) -> Identity:
     """What is known of the node after this message; the same object where it says nothing new.
 
@@ -25,7 +30,7 @@ def learn(known: Identity, document: Document) -> Identity:
     """
     if document.msg == CONNECTED:
         return _connected(known, _parse(document.logs))
-    if known.peer_id is None and b"peerId" in document.logs:
+    if tells(known, document):
         peer_id = _peer_id(_parse(document.logs))
         if peer_id is not None:
             return replace(known, peer_id=peer_id)
