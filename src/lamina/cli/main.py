@@ -78,6 +78,8 @@ def _assemble() -> None:
 def main() -> None:
     """Run a command; known errors become a message and an exit code, never a traceback."""
     _assemble()
+    # Python before 3.11.4 wraps what ends the process within `except*` in another group: hence after it.
+    exit_code = 0
     try:
         app()
     except* LaminaError as group:
@@ -85,9 +87,10 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         render_error(error, as_json="--json" in sys.argv, color="--no-color" not in sys.argv)
-        sys.exit(error.exit_code)
+        exit_code = error.exit_code
     except* KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        exit_code = EXIT_INTERRUPTED
+    sys.exit(exit_code)
 
 
 def _first(group: BaseExceptionGroup[LaminaError]) -> LaminaError:
