@@ -27,8 +27,9 @@ def message_console(*, color: bool) -> "Console":
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
-    """One JSON document as the result."""
+    """One JSON document as the result, told at once: who runs on may be awaited by a program."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()
 
 
 def printable(text: str) -> str:
