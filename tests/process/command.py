@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_S = 60.0
-_CONFIGURING = ("LAMINA_", "BIGCHAINDB_", "PROMETHEUS_", "NO_COLOR", "FORCE_COLOR", "PG")
+_CONFIGURING = ("LAMINA_", "BIGCHAINDB_", "PROMETHEUS_", "NO_COLOR", "FORCE_COLOR", "PG", "PYTHONUNBUFFERED")
 
 
 @dataclass
