@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.first_start import forget_cluster
 from tests.postgres_server import SharedServer
 from tests.running_platform import RunningPlatform, open_directory
 from tests.scheduler_unit import Unit, scheduler_running
@@ -31,11 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(path: Path) -> tuple[bool, bool]:
     room = path.parts[0]
     return room in QUICK_ROOMS, room not in SLOW_ROOMS
-
-
-def pytest_sessionfinish() -> None:
-    """Leave nothing behind."""
-    forget_cluster()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The database cluster that a platform's first start makes, made once per test process and copied from then on.
+"""The database cluster that a platform's first start makes, made once per process and copied from then on.
 
 `initdb` takes more than a second of a core and waits for the disk; `storage/test_embedded` and the tests that
 run `lamina up` as a command see it at work.
@@ -16,8 +16,8 @@ from lamina.kernel.storage.embedded.cluster import prepare
 
 @functools.cache
 def _original() -> Path:
-    atexit.register(forget_cluster)
     directory = Path(tempfile.mkdtemp(prefix="lamina-test-cluster-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     directory.chmod(0o755)
     return prepare(directory, None).cluster
 
@@ -29,10 +29,3 @@ def put_cluster(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     # Its owner is PostgreSQL's account, and must stay it.
     subprocess.run(["cp", "--archive", _original(), data_dir / "postgres"], check=True)
-
-
-def forget_cluster() -> None:
-    """Remove the original, if one was made."""
-    if _original.cache_info().currsize:
-        shutil.rmtree(_original().parent, ignore_errors=True)
-        _original.cache_clear()
