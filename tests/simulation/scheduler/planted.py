@@ -12,7 +12,7 @@ from tests.simulation.scheduler.connection import Connection, Row
 from tests.simulation.scheduler.database import SimulatedDatabase
 from tests.simulation.scheduler.server import Message
 
-from lamina.kernel.errors import CommitUnknown
+from lamina.kernel.errors import CommitUnknown, LaminaError
 from lamina.services.scheduler.model.head import Head
 from lamina.services.scheduler.model.scheduled import Scheduled
 from lamina.services.scheduler.rules import assignment
@@ -119,11 +119,20 @@ def _compared_before_the_lock() -> list[Replacement]:
 def _duplicates_outside() -> list[Replacement]:
     """Looks for the same message before the transaction, without an index to fall back on."""
 
-    async def store(self: Sequencer, scheduled: Scheduled) -> Outcome:
-        async with self._database.transaction("scheduler.find_message") as cx:
-            if scheduled.item is not None and await writes._present(cx, [scheduled]):
-                return "exists"
-        return await _store(self, scheduled)
+    async def look_then_store(self: Sequencer, scheduled: Scheduled, told: "asyncio.Future[Outcome]") -> None:
+        try:
+            async with self._database.transaction("scheduler.find_message") as cx:
+                is_there = scheduled.item is not None and await writes._present(cx, [scheduled])
+            outcome: Outcome = "exists" if is_there else await _store(self, scheduled)
+        except LaminaError as failure:
+            told.set_exception(failure)
+        else:
+            told.set_result(outcome)
+
+    def store(self: Sequencer, scheduled: Scheduled) -> "asyncio.Future[Outcome]":
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        told.task = asyncio.create_task(look_then_store(self, scheduled, told))  # type: ignore[attr-defined]
+        return told
 
     async def nothing(cx: object, scheduled: object) -> set[bytes]:
         return set()
@@ -136,11 +145,11 @@ def _duplicates_outside() -> list[Replacement]:
     return [(Sequencer, "_store", store), (writes, "_judge", judge), (Message, "keys", keys)]
 
 
-async def _eager_store(self: Line, submission: Submission, scheduled: Scheduled) -> None:
+def _eager_store(self: Line, submission: Submission, scheduled: Scheduled) -> None:
     """Answers before it is stored."""
     if not submission.done.done():
         submission.done.set_result(scheduled.head.assignment_id or b"")
-    await _line_store(self, submission, scheduled)
+    _line_store(self, submission, scheduled)
 
 
 _line_store = Line._store
@@ -148,7 +157,7 @@ _line_store = Line._store
 
 def _hasty_wait(self: Line) -> bool:
     """Looks the head up while something is still under way."""
-    return bool(self._under_way) and asyncio.get_running_loop().time() < self._careful_until
+    return self._under_way > 0 and self._is_careful
 
 
 BUGS: dict[str, Callable[[], list[Replacement]]] = {

@@ -60,14 +60,14 @@ class Unit:
         self.is_up = False
         self._server = server
         self._misfortune = misfortune
-        self._tasks: Tasks = {}
+        self._tasks = Tasks()
         self._sequencer: Sequencer | None = None
 
     def start(self) -> None:
         """Begin with nothing in memory."""
         self.life += 1
         self.is_up = True
-        self._tasks = {}
+        self._tasks = Tasks()
         self._sequencer = Sequencer(
             cast("Any", SimulatedDatabase(self._server, self._misfortune)),
             cast("Any", SimulatedSigner(self._misfortune)),
@@ -80,6 +80,7 @@ class Unit:
     def crash(self) -> None:
         """Everything it was about is gone; what it has sent may still arrive."""
         self.is_up = False
+        self._tasks.is_dead = True
         for task in list(self._tasks):
             task.cancel()
 

@@ -10,9 +10,19 @@ from typing import Any
 
 from lamina.kernel.errors import LaminaError
 
-Tasks = dict["asyncio.Task[Any]", None]
+
+class Tasks(dict["asyncio.Task[Any]", None]):
+    """Tasks that die together, in the order in which they began.
+
+    Attributes:
+        is_dead: what begins then, from what had happened just before, never gets to its first step.
+    """
+
+    is_dead = False
+
+
 OWNER: ContextVar[Tasks | None] = ContextVar("owner", default=None)
-"""Where tasks are listed that die together; in the order in which they began."""
+"""Where tasks are listed that die together."""
 
 
 class Stalled(Exception):
@@ -67,6 +77,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         owner = OWNER.get()
         if owner is not None:
             owner[task] = None
+            if owner.is_dead:
+                task.cancel()
             task.add_done_callback(lambda done: owner.pop(done, None))
         task.add_done_callback(self._look)
         return task

@@ -10,8 +10,9 @@ from lamina.formats import avro_tags
 from lamina.formats.ans104.item import DataItem
 from lamina.formats.ans104.message import signing_message
 from lamina.formats.ans104.signature_type import SignatureType
-from lamina.formats.ans104.signed_item import Draft, SignedItem, sign
 from lamina.formats.deep_hash import blob_hash
+from lamina.services.scheduler.rules import assignment
+from lamina.services.scheduler.rules.assignment import Assigned, Stretch
 
 SIGNATURE_S = 0.006
 SLOW_SIGNATURE_S = 3.0
@@ -41,6 +42,7 @@ class SimulatedSigner:
 
     def __init__(self, misfortune: Misfortune) -> None:
         self.wallet = KeyedHash()
+        self.clients = contextlib.nullcontext()
         self._misfortune = misfortune
         self._under_way = 0
 
@@ -49,11 +51,7 @@ class SimulatedSigner:
         """Whether so many wait that real threads would have as many waiting as they sign."""
         return self._under_way >= SATURATED
 
-    def client(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing is signed later in here, so nobody has to make room."""
-        return contextlib.nullcontext()
-
-    async def sign(self, draft: Draft) -> SignedItem:
+    async def assign(self, stretch: Stretch) -> list[Assigned]:
         chance, profile = self._misfortune.loop.chance, self._misfortune.profile
         longest_s = (
             SLOW_SIGNATURE_S
@@ -62,7 +60,7 @@ class SimulatedSigner:
         )
         self._under_way += 1
         try:
-            await asyncio.sleep(chance.random() * longest_s)
+            await asyncio.sleep(chance.random() * longest_s * len(stretch.orders))
         finally:
             self._under_way -= 1
-        return sign(draft, self.wallet)
+        return assignment.assign(stretch, self.wallet)

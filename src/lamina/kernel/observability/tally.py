@@ -22,11 +22,11 @@ class Count:
         self._counter = counter
         self._waiting = 0
 
-    def add(self) -> None:
-        """Count one."""
+    def add(self, times: int = 1) -> None:
+        """Count what happened so many times."""
         if not self._waiting:
             asyncio.get_running_loop().call_later(COUNT_FLUSH_S, self._flush)
-        self._waiting += 1
+        self._waiting += times
 
     def _flush(self) -> None:
         self._counter.inc(self._waiting)

@@ -74,17 +74,22 @@ class Batcher(Generic[T, R]):
             Overloaded: too many items are waiting.
             LaminaError: what the work said of this item, or of its whole batch; or `late`.
         """
-        if len(self._waiting) >= self._queue_max:
-            raise Overloaded
+        return await self.offer(item)
+
+    def offer(self, item: T) -> "asyncio.Future[R]":
+        """What the item's result will be in; an error of `submit` is its exception."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
+        if len(self._waiting) >= self._queue_max:
+            future.set_exception(Overloaded())
+            return future
         self._waiting.append((item, future))
         self._arrived.set()
         if self._patience_s != inf:
             if not self._unanswered:
                 loop.call_later(self._patience_s, self._end_patience, loop)
             self._unanswered.append((loop.time() + self._patience_s, future))
-        return await future
+        return future
 
     def _end_patience(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer those that have waited too long; one timer serves all, since the oldest is always first."""

@@ -1,20 +1,31 @@
 """Who is signed first when clients and the outbox want more than can be signed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 import pytest
 from tests.data_items import wallet
 
+from lamina.formats import base64url
 from lamina.formats.ans104.item import parse
 from lamina.formats.ans104.signed_item import Draft
 from lamina.formats.ans104.verification import verify
-from lamina.services.scheduler.sequencer.signer import CORES_OF_CLIENTS, Signer
+from lamina.services.scheduler.model.head import NONE, Head
+from lamina.services.scheduler.rules.assignment import Order, Stretch
+from lamina.services.scheduler.sequencer.signer import CORES_OF_CLIENTS, LOT_SIGNATURES, Signer
 from lamina.services.scheduler.sequencer.signing_process import SigningEnded, SigningProcess
 
 LATE_S, PATIENT_S = -1.0, 3600.0
 NO_WALLET = b"{}"
+
+
+def stretch(*orders: Order) -> Stretch:
+    """The first assignments of some process; of no orders, one."""
+    head = Head(NONE, None, None, 1_700_000_000_000)
+    return Stretch(os.urandom(32), head, head.ts, 1_500_000, orders or (Order(b"m" * 32),))
 
 
 @asynccontextmanager
@@ -35,7 +46,7 @@ async def order_of(signer: Signer, clients: int, bundles: int, within_s: float) 
     order: list[str] = []
 
     async def client() -> None:
-        await signer.sign(Draft())
+        await signer.assign(stretch())
         order.append("c")
 
     async def bundle() -> None:
@@ -55,18 +66,19 @@ async def test_clients_come_before_what_may_wait() -> None:
         assert await order_of(signer, 4, 3, PATIENT_S) == "ccccbbb"
 
 
-async def test_what_is_overdue_gets_every_second_signature() -> None:
+async def test_what_is_overdue_gets_every_second_lot() -> None:
     async with signing(1) as signer:
-        assert await order_of(signer, 5, 2, LATE_S) == "cbcbccc"
+        lot = "c" * LOT_SIGNATURES
+        assert await order_of(signer, 2 * LOT_SIGNATURES + 2, 3, LATE_S) == f"{lot}b{lot}bccb"
 
 
 @pytest.mark.parametrize("processes", [1, CORES_OF_CLIENTS])
 async def test_a_client_has_the_cores_it_needs_to_itself(processes: int) -> None:
     async with signing(processes) as signer:
-        with signer.client():
+        with signer.clients:
             bundle = asyncio.create_task(signer.sign_later(Draft(), PATIENT_S))
             for _ in range(20):
-                await signer.sign(Draft())
+                await signer.assign(stretch())
             assert not await signer.room(0)
             assert not bundle.done()
         await bundle
@@ -75,13 +87,13 @@ async def test_a_client_has_the_cores_it_needs_to_itself(processes: int) -> None
 
 async def test_what_is_overdue_is_signed_beside_a_client() -> None:
     async with signing(CORES_OF_CLIENTS) as signer:
-        with signer.client():
+        with signer.clients:
             await signer.sign_later(Draft(), 0.05)
 
 
 async def test_cores_that_clients_do_not_need_are_used() -> None:
     async with signing(CORES_OF_CLIENTS + 1) as signer:
-        with signer.client():
+        with signer.clients:
             assert await signer.room(0)
             await signer.sign_later(Draft(), PATIENT_S)
 
@@ -90,8 +102,9 @@ async def test_cores_that_clients_do_not_need_are_used() -> None:
 async def test_what_is_signed_is_the_wallets(size: int) -> None:
     async with signing(2) as signer:
         draft = Draft(anchor=b"a" * 32, data=(b"x" * size, b"y"))
-        signed = await asyncio.gather(*(signer.sign(draft) for _ in range(5)), signer.sign_later(draft, 0))
-    items = [parse(each.to_bytes()) for each in signed]
+        assigned = await asyncio.gather(*(signer.assign(stretch()) for _ in range(11)))
+        bundles = await asyncio.gather(*(signer.sign_later(draft, 0) for _ in range(2)))
+    items = [parse(each.item) for [each] in assigned] + [parse(each.to_bytes()) for each in bundles]
     assert all(map(verify, items))
     assert {bytes(each.owner) for each in items} == {wallet().owner}
     assert len({each.id for each in items}) == len(items)
@@ -99,39 +112,61 @@ async def test_what_is_signed_is_the_wallets(size: int) -> None:
 
 async def test_a_bad_draft_is_refused_and_the_next_one_is_signed() -> None:
     async with signing(1) as signer:
-        refused = await asyncio.gather(signer.sign(Draft(target=b"short")), return_exceptions=True)
+        refused = await asyncio.gather(signer.sign_later(Draft(target=b"short"), 0), return_exceptions=True)
         assert "target" in str(refused[0])
-        assert (await signer.sign(Draft())).size > 1024
+        assert (await signer.sign_later(Draft(), 0)).size > 1024
+
+
+async def test_a_stretch_is_signed_as_a_chain() -> None:
+    orders = tuple(Order(os.urandom(32), ("Data", "\ud7ff")[: number % 3]) for number in range(6))
+    asked = stretch(*orders)
+    async with signing(2) as signer:
+        assigned = await signer.assign(asked)
+    before = asked.head
+    for number, each in enumerate(assigned):
+        item = parse(each.item)
+        assert verify(item)
+        said = [tag.value for tag in item.tags if tag.name in {"Nonce", "Hash-Chain", "Timestamp", "Exclude"}]
+        chain = sha256(
+            asked.process_id if number == 0 else (before.assignment_id or b"") + (before.hash_chain or b"")
+        )
+        ts = asked.now_ms + number + 1
+        expected = [str(number), base64url.encode(chain.digest()), str(ts), *orders[number].exclude]
+        assert said == expected
+        assert each.head == Head(number, item.id_bytes, chain.digest(), ts)
+        before = each.head
 
 
 async def test_what_waits_is_signed_once_there_is_a_process() -> None:
     signer = Signer(wallet(), 2)
     first, second = signer.processes
-    waiting = [asyncio.create_task(signer.sign(Draft())) for _ in range(6)]
+    waiting = [asyncio.create_task(signer.assign(stretch())) for _ in range(20)]
     ended = asyncio.create_task(first.run())
     await asyncio.wait([waiting[0]])
     ended.cancel()
     await asyncio.wait([ended])
     other = asyncio.create_task(second.run())
     signed = await asyncio.gather(*waiting)
-    assert all(verify(parse(each.to_bytes())) for each in signed)
+    assert all(verify(parse(each.item)) for [each] in signed)
     other.cancel()
     await asyncio.wait([other])
 
 
 async def test_who_gives_up_takes_no_signature_of_others() -> None:
     async with signing(1) as signer:
-        waiting = [asyncio.create_task(signer.sign(Draft(anchor=bytes([n]) * 32))) for n in range(6)]
+        asked = [stretch() for _ in range(12)]
+        waiting = [asyncio.create_task(signer.assign(each)) for each in asked]
         await asyncio.wait([waiting[0]])
-        for gone in (1, 3):
+        left = {1, 3, 5, 10}
+        for gone in left:
             waiting[gone].cancel()
         signed = await asyncio.gather(*waiting, return_exceptions=True)
-    for number in (0, 2, 4, 5):
-        each = signed[number]
-        assert not isinstance(each, BaseException)
-        item = parse(each.to_bytes())
+    for number in set(range(12)) - left:
+        answer = signed[number]
+        assert not isinstance(answer, BaseException)
+        item = parse(answer[0].item)
         assert verify(item)
-        assert bytes(item.anchor) == bytes([number]) * 32
+        assert item.tag("Process") == base64url.encode(asked[number].process_id)
 
 
 async def test_a_process_that_cannot_sign_says_that_it_ended() -> None:

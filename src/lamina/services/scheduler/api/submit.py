@@ -16,7 +16,7 @@ from lamina.services.scheduler.errors import MessageExists, SchedulerError
 from lamina.services.scheduler.metrics import measured
 from lamina.services.scheduler.model.head import NONE, Head
 from lamina.services.scheduler.model.scheduled import Spawned
-from lamina.services.scheduler.rules import assignment
+from lamina.services.scheduler.rules.assignment import Order, Stretch
 from lamina.services.scheduler.rules.duplicate import content_digests
 from lamina.services.scheduler.rules.payload import respellable
 from lamina.services.scheduler.rules.submission import SizeRule, check_tags, kind_of
@@ -80,9 +80,9 @@ class Submit:
         height, now_ms = unit.network.height(), time.time_ns() // 1_000_000
         head, signed = Head(NONE, None, None, now_ms), None
         if unit.settings.process_assignment:
-            at = assignment.place(process_id, Head(NONE, None, None, now_ms - 1), now_ms, height)
-            own = await unit.signer.sign(assignment.draft(at, None))
-            head, signed = Head(at.nonce, own.id_bytes, at.hash_chain, at.ts), own.to_bytes()
+            before = Head(NONE, None, None, now_ms - 1)
+            [own] = await unit.signer.assign(Stretch(process_id, before, now_ms, height, (Order(None),)))
+            head, signed = own.head, own.item
         payload = await hashed(item.size, respellable, item)
         spawned = Spawned(process_id, bytes(item.raw), height, head, signed, payload)
         if await writes.spawn(unit.database, spawned) == "exists":

@@ -1,14 +1,13 @@
 """Where the chain of a process ends."""
 
-from dataclasses import dataclass
+import msgspec
 
 NONE = -1
 """Nonce of a process without assignments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The last assignment of a process.
+class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The last assignment of a process; crosses to the processes that sign.
 
     Attributes:
         nonce: `NONE` where there is none yet.

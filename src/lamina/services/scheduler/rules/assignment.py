@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
+
 from lamina.formats import base64url
-from lamina.formats.ans104.signed_item import Draft
+from lamina.formats.ans104.signed_item import Draft, sign
+from lamina.formats.ans104.signers import Signer
 from lamina.formats.avro_tags import Tag
 from lamina.services.scheduler.model.head import Head
 
@@ -24,6 +27,59 @@ class Place:
     hash_chain: bytes
     ts: int
     block_height: int
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True):
+    """A message that wants its assignment.
+
+    Attributes:
+        message_id: 32 bytes; None for a process's own assignment.
+        exclude: fields that readers are asked to leave out, one tag for each.
+    """
+
+    message_id: bytes | None
+    exclude: tuple[str, ...] = ()
+
+
+class Stretch(msgspec.Struct, frozen=True, array_like=True):
+    """Assignments of one process that follow one another, to be signed in one go.
+
+    Attributes:
+        process_id: 32 bytes.
+        head: what the first follows.
+        now_ms: milliseconds since 1970.
+        block_height: of the network.
+        orders: in the order of their nonces.
+    """
+
+    process_id: bytes
+    head: Head
+    now_ms: int
+    block_height: int
+    orders: tuple[Order, ...]
+
+
+class Assigned(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A signed assignment.
+
+    Attributes:
+        head: the end of the chain after it.
+        item: its bytes.
+    """
+
+    head: Head
+    item: bytes
+
+
+def assign(stretch: Stretch, signer: Signer) -> list[Assigned]:
+    """Sign a stretch, each assignment on top of the one before it; as long as that many signatures take."""
+    head, assigned = stretch.head, list[Assigned]()
+    for order in stretch.orders:
+        at = place(stretch.process_id, head, stretch.now_ms, stretch.block_height)
+        signed = sign(draft(at, order.message_id, order.exclude), signer)
+        head = Head(at.nonce, signed.id_bytes, at.hash_chain, at.ts)
+        assigned.append(Assigned(head, signed.to_bytes()))
+    return assigned
 
 
 def place(process_id: bytes, head: Head, now_ms: int, block_height: int) -> Place:

@@ -8,18 +8,19 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
-from lamina.formats.ans104.signed_item import SignedItem
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
+from lamina.kernel.storage.database import RowsRefused
 from lamina.services.scheduler.errors import ClockBehind, MessageExists, ProcessNotFound
-from lamina.services.scheduler.metrics import CONFLICTS, observe
+from lamina.services.scheduler.metrics import CONFLICTS, SAVE_FAILURES, observe
 from lamina.services.scheduler.model.head import Head
 from lamina.services.scheduler.model.scheduled import Scheduled
-from lamina.services.scheduler.rules import assignment
-from lamina.services.scheduler.sequencer.signer import Signer
+from lamina.services.scheduler.rules.assignment import Assigned, Order, Stretch
+from lamina.services.scheduler.sequencer.signer import LOT_SIGNATURES, Signer
 from lamina.services.scheduler.store.writes import Outcome
 
 _log = structlog.get_logger("lamina.scheduler")
@@ -57,7 +58,7 @@ class Means:
 
     signer: Signer
     find_head: Callable[[bytes], Awaitable[Head | None]]
-    store: Callable[[Scheduled], Awaitable[Outcome]]
+    store: Callable[[Scheduled], "asyncio.Future[Outcome]"]
     block_height: Callable[[], int]
     clock: Clock
     clock_lag_ms: int
@@ -72,7 +73,7 @@ class Line:
         self._means = means
         self._waiting: deque[Submission] = deque()
         self._head: Head | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
         self._failed: list[tuple[int, Submission]] = []
         self._work: asyncio.Task[None] | None = None
         self._careful_until = 0.0
@@ -80,52 +81,68 @@ class Line:
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits here; an idle line may be forgotten."""
-        return self._work is None and not self._waiting
+        return self._work is None and not (self._waiting or self._under_way or self._failed)
 
     def add(self, submission: Submission) -> None:
         """Take a message; its place follows everything that was added before."""
         self._waiting.append(submission)
-        if self._work is None:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._work is None and (self._waiting or self._failed):
             self._work = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
+        """Work until nothing waits, or nothing can be done before something is stored."""
         try:
-            while self._waiting or self._under_way or self._failed:
-                if self._failed and not self._under_way:
+            while self._waiting or self._failed:
+                if not self._failed and not self._must_wait():
+                    await self._schedule(self._take())
+                elif self._failed and not self._under_way:
                     self._try_again()
-                elif self._waiting and not self._failed and not self._must_wait():
-                    await self._schedule(self._waiting.popleft())
                 else:
-                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                    return
         finally:
             self._work = None
 
+    @property
+    def _is_careful(self) -> bool:
+        return asyncio.get_running_loop().time() < self._careful_until
+
     def _must_wait(self) -> bool:
         """Behind a failure the head is looked up when everything before has its fate: nobody is overtaken."""
-        is_careful = asyncio.get_running_loop().time() < self._careful_until
-        return bool(self._under_way) and (is_careful or self._head is None)
+        return self._under_way > 0 and (self._head is None or self._is_careful)
 
-    async def _schedule(self, submission: Submission) -> None:
-        if submission.done.done():
+    def _take(self) -> Sequence[Submission]:
+        """What is signed next in one go: half of what waits: the rest follows while it is stored."""
+        count = 1 if self._is_careful else min(LOT_SIGNATURES, (len(self._waiting) + 1) // 2)
+        taken = [self._waiting.popleft() for _ in range(count)]
+        return [submission for submission in taken if not submission.done.done()]
+
+    async def _schedule(self, taken: Sequence[Submission]) -> None:
+        if not taken:
             return
-        if submission.since is not None:
-            observe("acquire_write_lock", submission.since)
-            submission.since = None
+        for submission in taken:
+            if submission.since is not None:
+                observe("acquire_write_lock", submission.since)
+                submission.since = None
         try:
-            scheduled = await self._sign(submission)
+            assigned = await self._assign(taken)
         except LaminaError as failure:
-            _fail(submission, failure)
+            for submission in taken:
+                _fail(submission, failure)
             return
         if self._head is None:
             # What it was built on failed meanwhile.
-            self._failed.append((scheduled.head.nonce, submission))
+            self._failed += [
+                (each.head.nonce, submission) for each, submission in zip(assigned, taken, strict=True)
+            ]
             return
-        self._head = scheduled.head
-        task = asyncio.create_task(self._store(submission, scheduled))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        for each, submission in zip(assigned, taken, strict=True):
+            self._store(submission, self._scheduled(submission, self._head, each))
+            self._head = each.head
 
-    async def _sign(self, submission: Submission) -> Scheduled:
+    async def _assign(self, taken: Sequence[Submission]) -> Sequence[Assigned]:
         means = self._means
         if self._head is None:
             self._head = await means.find_head(self._process_id)
@@ -134,41 +151,56 @@ class Line:
         now_ms = int(means.clock.time() * 1000)
         if now_ms < self._head.ts - means.clock_lag_ms:
             raise ClockBehind(f"The clock is {self._head.ts - now_ms} ms behind this process's last message")
-        before = self._head
-        at = assignment.place(self._process_id, before, now_ms, means.block_height())
-        signed: SignedItem = await means.signer.sign(
-            assignment.draft(at, submission.message_id, submission.exclude)
+        orders = tuple(Order(each.message_id, tuple(each.exclude)) for each in taken)
+        return await means.signer.assign(
+            Stretch(self._process_id, self._head, now_ms, means.block_height(), orders)
         )
-        head = Head(at.nonce, signed.id_bytes, at.hash_chain, at.ts)
+
+    def _scheduled(self, submission: Submission, before: Head, assigned: Assigned) -> Scheduled:
         return Scheduled(
             self._process_id,
             submission.message_id,
             before.assignment_id,
-            head,
-            signed.to_bytes(),
+            assigned.head,
+            assigned.item,
             submission.item,
             submission.deep_hashes,
             submission.payload,
         )
 
-    async def _store(self, submission: Submission, scheduled: Scheduled) -> None:
+    def _store(self, submission: Submission, scheduled: Scheduled) -> None:
+        self._under_way += 1
+        self._means.store(scheduled).add_done_callback(partial(self._end, submission, scheduled))
+
+    def _end(self, submission: Submission, scheduled: Scheduled, stored: "asyncio.Future[Outcome]") -> None:
+        """What became of it; then whatever waited for that."""
+        self._under_way -= 1
         try:
-            outcome = await self._means.store(scheduled)
+            outcome = stored.result()
+        except RowsRefused:
+            # Alone and refused: another unit stored the same message between our look and our insert.
+            outcome = "exists"
         except LaminaError as failure:
+            SAVE_FAILURES.inc()
             self._head = None
             _fail(submission, failure)
+            self._go_on()
             return
         if outcome == "stored":
             if not submission.done.done():
                 submission.done.set_result(scheduled.head.assignment_id or b"")
-            return
-        self._head = None
+        else:
+            self._head = None
+            self._refuse(submission, scheduled.head.nonce, outcome)
+        self._go_on()
+
+    def _refuse(self, submission: Submission, nonce: int, outcome: Outcome) -> None:
         if outcome == "exists":
             _fail(submission, MessageExists())
         elif outcome == "said":
             _fail(submission, MessageExists("Deep hash"))
         else:
-            self._failed.append((scheduled.head.nonce, submission))
+            self._failed.append((nonce, submission))
 
     def _try_again(self) -> None:
         """Put back, in their old order, what was built on a head that is not there.

@@ -8,10 +8,9 @@ import structlog
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import CommitUnknown, LaminaError, Overloaded
 from lamina.kernel.storage.batching import Batcher
-from lamina.kernel.storage.database import Database, RowsRefused
+from lamina.kernel.storage.database import Database
 from lamina.services.scheduler.disk.store import DiskStore
 from lamina.services.scheduler.errors import MessageExists
-from lamina.services.scheduler.metrics import SAVE_FAILURES
 from lamina.services.scheduler.model.scheduled import Scheduled
 from lamina.services.scheduler.sequencer.line import Line, Means, Submission
 from lamina.services.scheduler.sequencer.signer import Signer
@@ -83,13 +82,12 @@ class Sequencer:
         if self._waiting >= self._settings.queue_max:
             raise Overloaded
         self._waiting += 1
+        late = asyncio.get_running_loop().call_later(self._settings.patience_s, _end_patience, submission)
         try:
-            with self._means.signer.client():
-                async with asyncio.timeout(self._settings.patience_s):
-                    return await self._schedule(process_id, submission)
-        except TimeoutError:
-            raise Overloaded from None
+            with self._means.signer.clients:
+                return await self._schedule(process_id, submission)
         finally:
+            late.cancel()
             self._waiting -= 1
 
     async def _schedule(self, process_id: bytes, submission: Submission) -> bytes:
@@ -98,7 +96,9 @@ class Sequencer:
             self._line(process_id).add(submission)
             return await submission.done
         while (same := self._under_way.get(submission.message_id)) is not None:
-            await asyncio.wait({same.done})
+            await asyncio.wait({same.done, submission.done}, return_when=asyncio.FIRST_COMPLETED)
+            if submission.done.done():
+                return await submission.done
             if not same.done.cancelled() and same.done.exception() is None:
                 raise MessageExists
         self._under_way[submission.message_id] = submission
@@ -118,15 +118,8 @@ class Sequencer:
                     del self._lines[oldest]
         return line
 
-    async def _store(self, scheduled: Scheduled) -> Outcome:
-        try:
-            return await self._commits.submit(scheduled)
-        except RowsRefused:
-            # Alone and refused: another unit stored the same message between our look and our insert.
-            return "exists"
-        except LaminaError:
-            SAVE_FAILURES.inc()
-            raise
+    def _store(self, scheduled: Scheduled) -> "asyncio.Future[Outcome]":
+        return self._commits.offer(scheduled)
 
     async def _append(self, scheduled: Sequence[Scheduled]) -> Sequence[Outcome]:
         """Store a batch; on the disk first, and there only what the database took (spec 18.3)."""
@@ -162,3 +155,8 @@ class Sequencer:
             "stored" if each.head.assignment_id in earlier else outcome
             for each, outcome in zip(scheduled, outcomes, strict=True)
         ]
+
+
+def _end_patience(submission: Submission) -> None:
+    if not submission.done.done():
+        submission.done.set_exception(Overloaded())

@@ -1,20 +1,25 @@
 """Signatures by the wallet, by a process for every core; what a client waits for comes first."""
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Sequence
 from math import inf
+from types import TracebackType
+from typing import cast
 
-from lamina.formats.ans104.signed_item import Draft, SignedItem, Unsigned, prepare
+from lamina.formats.ans104.signed_item import Draft, SignedItem, prepare
 from lamina.formats.ans104.wallet import Wallet
 from lamina.kernel.observability.tally import Count
 from lamina.services.scheduler.metrics import SIGNATURES
+from lamina.services.scheduler.rules.assignment import Assigned, Stretch
 from lamina.services.scheduler.sequencer.hashing import hashed
-from lamina.services.scheduler.sequencer.signing_process import Job, SigningProcess
+from lamina.services.scheduler.sequencer.signing_process import Answer, Asked, Job, SigningProcess
 
 AHEAD = 2
-"""So many drafts of clients a process has at once: it never waits for the event loop to give it the next."""
+"""So many lots of clients a process has at once: it never waits for the event loop to give it the next."""
+LOT_SIGNATURES = 4
+"""So many signatures are asked for and answered together where many wait: each time the event loop is woken
+it takes a core from a signature that is being made."""
 CALM_S = 0.02
 """So long after a client's message the next one may be about to come: what nobody waits for waits on."""
 CORES_OF_CLIENTS = 2
@@ -23,8 +28,36 @@ AWAY_S = 1.0
 """So long after the last of them one process still waits for the next one."""
 
 
+class Clients:
+    """How many clients' messages are under way; entered for each, what nobody waits for leaves them cores."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self._count = 0
+        self._last_at = -inf
+
+    def __enter__(self) -> None:
+        """One came."""
+        self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """One left."""
+        self._count -= 1
+        self._last_at = asyncio.get_running_loop().time()
+
+    def away_s(self, now_s: float) -> float:
+        """Seconds since the last one left, by the loop's clock."""
+        return 0.0 if self._count else now_s - self._last_at
+
+
 class Signer:
-    """Decides what is signed next."""
+    """Decides what is signed next.
+
+    Attributes:
+        clients: to be entered while a client's message is under way.
+    """
 
     def __init__(self, wallet: Wallet, processes: int) -> None:
         """Prepare; each of `processes` signs while its `run` does.
@@ -34,12 +67,11 @@ class Signer:
             processes: how many are made at once.
         """
         self.wallet = wallet
+        self.clients = Clients()
         self.processes = [SigningProcess(wallet.jwk(), self._feed) for _ in range(processes)]
         self._count = Count(SIGNATURES)
         self._now: deque[Job] = deque()
         self._later: deque[Job] = deque()
-        self._clients = 0
-        self._last_client_at = -inf
         self._is_their_turn = False
         self._look_again: asyncio.TimerHandle | None = None
 
@@ -47,16 +79,6 @@ class Signer:
     def is_saturated(self) -> bool:
         """Whether as many clients wait for their signature as can be made at once."""
         return len(self._now) >= len(self.processes)
-
-    @contextlib.contextmanager
-    def client(self) -> Generator[None]:
-        """While a client's message is under way: what nobody waits for leaves it the cores it needs."""
-        self._clients += 1
-        try:
-            yield
-        finally:
-            self._clients -= 1
-            self._last_client_at = asyncio.get_running_loop().time()
 
     async def room(self, within_s: float) -> bool:
         """Wait until clients leave room for what nobody waits for, at most so many seconds.
@@ -71,38 +93,40 @@ class Signer:
             await asyncio.sleep(CALM_S)
         return has_room
 
-    async def sign(self, draft: Draft) -> SignedItem:
-        """Sign what a client waits for."""
-        return await self._sign(self._now, prepare(draft, self.wallet), None)
+    async def assign(self, stretch: Stretch) -> Sequence[Assigned]:
+        """Make the assignments that clients wait for."""
+        return cast("list[Assigned]", await self._ask(self._now, stretch, len(stretch.orders), None))
 
     async def sign_later(self, draft: Draft, within_s: float) -> SignedItem:
-        """Sign when clients leave room for it; or, after that time, with every second signature.
+        """Sign when clients leave room for it; or, after that time, with every second lot.
 
         Args:
             draft: what is said.
             within_s: seconds; negative where it is late already.
+
+        Raises:
+            FormatError: a field of the draft cannot be written.
         """
         due = asyncio.get_running_loop().time() + within_s
         unsigned = await hashed(sum(map(len, draft.data)), prepare, draft, self.wallet)
-        return await self._sign(self._later, unsigned, due)
+        return unsigned.signed(cast("bytes", await self._ask(self._later, unsigned.message, 1, due)))
 
-    async def _sign(self, jobs: deque[Job], unsigned: Unsigned, due: float | None) -> SignedItem:
-        job = Job(unsigned.message, due, asyncio.get_running_loop().create_future())
+    async def _ask(self, jobs: deque[Job], asked: Asked, signatures: int, due: float | None) -> Answer:
+        job = Job(asked, signatures, due, asyncio.get_running_loop().create_future())
         jobs.append(job)
         self._feed()
-        signature = await job.signature
-        self._count.add()
-        return unsigned.signed(signature)
+        answer = await job.answer
+        self._count.add(signatures)
+        return answer
 
     def _feed(self) -> None:
         """Give every process what it can take."""
         self._take_back()
         now_s = asyncio.get_running_loop().time()
         while (process := self._free()) is not None and (jobs := self._next(process, now_s)) is not None:
-            job = jobs.popleft()
             self._is_their_turn = jobs is self._now
-            if not job.signature.done():
-                process.ask(job)
+            if lot := self._lot(jobs):
+                process.ask(lot)
         if self._later and self._look_again is None:
             self._look_again = asyncio.get_running_loop().call_later(CALM_S, self._feed_again)
 
@@ -114,8 +138,8 @@ class Signer:
         """What processes that are gone have not signed comes first."""
         for process in self.processes:
             while process.under_way and not process.is_up:
-                job = process.under_way.pop()
-                (self._now if job.due is None else self._later).appendleft(job)
+                for job in reversed(process.under_way.pop()):
+                    (self._now if job.due is None else self._later).appendleft(job)
 
     def _free(self) -> SigningProcess | None:
         """The process with the least to do that can take more."""
@@ -132,19 +156,28 @@ class Signer:
         may_wait = not process.under_way and (is_overdue or self._may_sign_later(now_s))
         return self._later if self._later and may_wait else None
 
+    def _lot(self, jobs: deque[Job]) -> Sequence[Job]:
+        """Take what is asked for together: more the more wait; of what may wait, one."""
+        share = len(jobs) // len(self.processes)
+        room = min(LOT_SIGNATURES, share) if jobs is self._now else 0
+        lot: list[Job] = []
+        while jobs and (not lot or jobs[0].signatures <= room):
+            job = jobs.popleft()
+            if not job.answer.done():
+                lot.append(job)
+                room -= job.signatures
+        return lot
+
     def _has_room(self, now_s: float) -> bool:
         """Whether clients are away, or there are more cores than they need."""
-        return self._since_client_s(now_s) >= CALM_S or self._has_spare(CORES_OF_CLIENTS)
+        return self.clients.away_s(now_s) >= CALM_S or self._has_spare(CORES_OF_CLIENTS)
 
     def _may_sign_later(self, now_s: float) -> bool:
         """Whether a process may be taken from clients, who may come back while it signs."""
-        since_s = self._since_client_s(now_s)
+        since_s = self.clients.away_s(now_s)
         if since_s >= AWAY_S or len(self.processes) == 1:
             return since_s >= CALM_S
         return self._has_spare(1 if since_s >= CALM_S else CORES_OF_CLIENTS)
-
-    def _since_client_s(self, now_s: float) -> float:
-        return 0.0 if self._clients else now_s - self._last_client_at
 
     def _has_spare(self, kept: int) -> bool:
         busy = sum(bool(process.under_way) for process in self.processes)

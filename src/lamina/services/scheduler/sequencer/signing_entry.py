@@ -7,18 +7,36 @@ key stands in no argument list and no environment.
 import contextlib
 import socket
 import sys
+from io import BufferedIOBase
+
+import msgspec
 
 from lamina.formats.ans104.wallet import Wallet
-from lamina.services.scheduler.sequencer.signing_process import MESSAGE_BYTES, SIZE_BYTES
+from lamina.services.scheduler.rules.assignment import assign
+from lamina.services.scheduler.sequencer.signing_process import SIZE_BYTES, Answer, Asked, framed
+
+_lots = msgspec.msgpack.Decoder(list[Asked])
 
 
 def main() -> None:
-    """Read the wallet, then answer each message with its signature, in order."""
+    """Read the wallet, then answer each lot with what it asks for, in order."""
     with socket.socket(fileno=sys.stdin.fileno()) as end, end.makefile("rb") as asked:
-        wallet = Wallet.from_jwk(asked.read(int.from_bytes(asked.read(SIZE_BYTES), "big")))
+        wallet = Wallet.from_jwk(_next(asked))
         with contextlib.suppress(ConnectionError):
-            while len(message := asked.read(MESSAGE_BYTES)) == MESSAGE_BYTES:
-                end.sendall(wallet.sign(message))
+            while lot := _next(asked):
+                answers = [_signed(each, wallet) for each in _lots.decode(lot)]
+                end.sendall(framed(msgspec.msgpack.encode(answers)))
+
+
+def _next(asked: BufferedIOBase) -> bytes:
+    """What comes next; nothing when nobody is there any more."""
+    size = int.from_bytes(asked.read(SIZE_BYTES), "big")
+    content = asked.read(size)
+    return content if len(content) == size else b""
+
+
+def _signed(asked: Asked, wallet: Wallet) -> Answer:
+    return wallet.sign(asked) if isinstance(asked, bytes) else assign(asked, wallet)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,23 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from lamina.formats.rsa_pss import SIGNATURE_BYTES
-from lamina.kernel.errors import LaminaError
+import msgspec
 
-MESSAGE_BYTES = 48
+from lamina.kernel.errors import LaminaError
+from lamina.services.scheduler.rules.assignment import Assigned, Stretch
+
+Asked = Stretch | bytes
+"""Assignments to be made, or the 48 bytes that stand for another item."""
+Answer = list[Assigned] | bytes
+"""The assignments, or the signature of 512 bytes."""
+
 SIZE_BYTES = 4
 _ENTRY = "lamina.services.scheduler.sequencer.signing_entry"
+_answers = msgspec.msgpack.Decoder(list[Answer])
 
 
 class SigningEnded(LaminaError):
@@ -25,21 +32,23 @@ class SigningEnded(LaminaError):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """What stands for an item and is to be signed.
+    """What is to be signed.
 
     Attributes:
-        message: 48 bytes.
+        asked: what.
+        signatures: how many are needed for it.
         due: when, by the loop's clock, it no longer waits for clients; None where a client waits for it.
-        signature: gets the 512 bytes.
+        answer: gets what is asked.
     """
 
-    message: bytes
+    asked: Asked
+    signatures: int
     due: float | None
-    signature: "asyncio.Future[bytes]" = field(repr=False)
+    answer: "asyncio.Future[Answer]" = field(repr=False)
 
 
 class SigningProcess(asyncio.Protocol):
-    """Signs in the order it is asked: 48 bytes there, 512 bytes back."""
+    """Signs one lot of jobs after another; every lot is asked and answered as one list in MessagePack."""
 
     def __init__(self, key: bytes, changed: Callable[[], None]) -> None:
         """Prepare.
@@ -48,11 +57,11 @@ class SigningProcess(asyncio.Protocol):
             key: text of the wallet's JWK file.
             changed: called when it can take more, or is gone.
         """
-        self.under_way: deque[Job] = deque()
+        self.under_way: deque[Sequence[Job]] = deque()
         self._key = key
         self._changed = changed
         self._transport: asyncio.WriteTransport | None = None
-        self._answer = bytearray()
+        self._received = bytearray()
         self._gone: asyncio.Future[None]
 
     @property
@@ -83,27 +92,29 @@ class SigningProcess(asyncio.Protocol):
             process.kill()
             await asyncio.to_thread(process.wait)
 
-    def ask(self, job: Job) -> None:
+    def ask(self, lot: Sequence[Job]) -> None:
         """Let it sign; only while it is up."""
         assert self._transport is not None
-        self.under_way.append(job)
-        self._transport.write(job.message)
+        self.under_way.append(lot)
+        self._transport.write(framed(msgspec.msgpack.encode([job.asked for job in lot])))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the key first."""
         self._transport = cast("asyncio.WriteTransport", transport)
-        self._answer.clear()
-        self._transport.write(len(self._key).to_bytes(SIZE_BYTES, "big") + self._key)
+        self._received.clear()
+        self._transport.write(framed(self._key))
         self._changed()
 
     def data_received(self, data: bytes) -> None:
-        """Hand out signatures."""
-        self._answer += data
-        while len(self._answer) >= SIGNATURE_BYTES:
-            job = self.under_way.popleft()
-            if not job.signature.done():
-                job.signature.set_result(bytes(self._answer[:SIGNATURE_BYTES]))
-            del self._answer[:SIGNATURE_BYTES]
+        """Hand out what is signed, once a whole lot is there."""
+        received = self._received
+        received += data
+        while (end := SIZE_BYTES + int.from_bytes(received[:SIZE_BYTES], "big")) <= len(received):
+            answers = _answers.decode(received[SIZE_BYTES:end])
+            del received[:end]
+            for job, answer in zip(self.under_way.popleft(), answers, strict=True):
+                if not job.answer.done():
+                    job.answer.set_result(answer)
         self._changed()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -112,6 +123,11 @@ class SigningProcess(asyncio.Protocol):
         self._changed()
         if not self._gone.done():
             self._gone.set_result(None)
+
+
+def framed(content: bytes) -> bytes:
+    """Content after its size."""
+    return len(content).to_bytes(SIZE_BYTES, "big") + content
 
 
 def _start(theirs: socket.socket) -> "subprocess.Popen[bytes]":
