@@ -38,7 +38,10 @@ def _rounds(effort: whole.Effort) -> tuple[list[whole.Figures], list[lists.Liste
         subject, unverified = whole.Subject(checking, effort), whole.Subject(trusting, effort)
         subject.warm_up()
         unverified.warm_up()
-        rounds = [whole.measure(subject, unverified, effort) for _ in range(effort.rounds)]
+        rounds = [
+            whole.measure(subject, unverified, effort, is_second=bool(number % 2))
+            for number in range(effort.rounds)
+        ]
         return rounds, lists.measure(checking, effort.lists)
 
 

@@ -1,13 +1,14 @@
 """The floor: RSA-4096 signatures by OpenSSL through `cryptography`, and nothing else.
 
-`python -m bench.scheduler.floor WALLET THREADS SECONDS` signs for so long in so many threads of one process,
-and prints what it made and what that took.
+`python -m bench.scheduler.floor WALLET THREADS SECONDS [GAP]` signs for so long in so many threads of one
+process, each waiting for so many seconds between two signatures, and prints what it made and what that took.
 """
 
 import sys
 import threading
 import time
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
@@ -37,9 +38,29 @@ class Signed(msgspec.Struct):
         """Microseconds of CPU for a signature."""
         return self.cpu_s / self.signatures * 1e6
 
+    def and_(self, other: "Signed") -> "Signed":
+        """Both together; times are the means of theirs."""
+        mine, others = self.each_ms, other.each_ms
+        return Signed(
+            self.threads,
+            self.signatures + other.signatures,
+            self.seconds + other.seconds,
+            self.cpu_s + other.cpu_s,
+            Latency(
+                *(fmean((getattr(mine, part), getattr(others, part))) for part in Latency.__struct_fields__)
+            ),
+        )
 
-def sign(wallet: Wallet, threads: int, seconds: float) -> Signed:
-    """Sign in threads until the time is over."""
+
+def sign(wallet: Wallet, threads: int, seconds: float, gap_s: float = 0.0) -> Signed:
+    """Sign in threads until the time is over.
+
+    Args:
+        wallet: the key.
+        threads: how many.
+        seconds: for how long.
+        gap_s: between two signatures of a thread: what has slept for a while is slower.
+    """
     taken: list[float] = []
     cpu_s, begun = time.process_time(), time.perf_counter()
 
@@ -47,6 +68,7 @@ def sign(wallet: Wallet, threads: int, seconds: float) -> Signed:
         while (before := time.perf_counter()) - begun < seconds:
             wallet.sign(f"{number}/{before}".encode().ljust(MESSAGE_BYTES, b"."))
             taken.append(time.perf_counter() - before)
+            time.sleep(gap_s)
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
     for worker in workers:
@@ -63,7 +85,7 @@ def main() -> None:
     """Sign and print."""
     wallet = Wallet.from_jwk(Path(sys.argv[1]).read_bytes())
     wallet.sign(bytes(MESSAGE_BYTES))  # OpenSSL prepares the key's blinding once
-    print(msgspec.json.encode(sign(wallet, int(sys.argv[2]), float(sys.argv[3]))).decode())
+    print(msgspec.json.encode(sign(wallet, int(sys.argv[2]), *map(float, sys.argv[3:]))).decode())
 
 
 if __name__ == "__main__":

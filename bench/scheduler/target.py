@@ -60,12 +60,13 @@ class Drained(msgspec.Struct):
     seconds: float
 
 
-def floor(threads: int, seconds: float) -> Signed:
+def floor(threads: int, seconds: float, gap_s: float = 0.0) -> Signed:
     """Signatures by a process of its own, with the key that the unit has."""
     command = [sys.executable, "-m", "bench.scheduler.floor", str(corpus.wallet_file("unit"))]
     answer = subprocess.run(
-        [*command, str(threads), str(seconds)], stdout=subprocess.PIPE, timeout=seconds + 60, check=True
-    )
+        [*command, str(threads), str(seconds), str(gap_s)],
+        stdout=subprocess.PIPE, timeout=seconds + 60, check=True,
+    )  # fmt: skip
     return msgspec.json.decode(answer.stdout, type=Signed)
 
 

@@ -66,7 +66,9 @@ class Figures(msgspec.Struct):
     """One round.
 
     Attributes:
-        cores, core: signatures alone, on every core and on one.
+        cores, core: signatures alone, on every core and on one; half of them before what they are compared
+            with, half after it.
+        paced: signatures on one core with the gaps between them that messages have at light load.
         many, unverified: messages to many processes; the latter on a unit that checks no signature.
         one: messages to one process.
         light: a few messages a second to many processes.
@@ -75,6 +77,7 @@ class Figures(msgspec.Struct):
 
     cores: Signed
     core: Signed
+    paced: Signed
     many: Scheduled
     unverified: Scheduled
     one: Scheduled
@@ -102,17 +105,34 @@ class Subject:
         return self.many.take(self.whole, connections=CONNECTIONS, seconds=seconds)
 
 
-def measure(subject: Subject, unverified: Subject, effort: Effort) -> Figures:
-    """One round; nothing waits in an outbox when a part begins."""
+def measure(subject: Subject, unverified: Subject, effort: Effort, *, is_second: bool) -> Figures:
+    """One round; nothing waits in an outbox when a part begins.
+
+    Args:
+        subject: what is measured.
+        unverified: the same without checks of signatures.
+        effort: seconds of a part.
+        is_second: of the two, the latter is measured first in every second round.
+    """
     whole, seconds = subject.whole, effort.seconds
-    cores = floor(CORES, seconds)
+    before = floor(CORES, seconds / 2)
+    without = _unverified(unverified, seconds) if is_second else None
     many = subject.post_many(seconds)
     drained = whole.drain()
-    without = unverified.post_many(seconds)
-    unverified.whole.drain()
-    core = floor(1, seconds)
+    without = without or _unverified(unverified, seconds)
+    cores = before.and_(floor(CORES, seconds / 2))
+    before = floor(1, seconds / 2)
     one = subject.one.take(whole, connections=CONNECTIONS_OF_ONE, seconds=seconds)
     whole.drain()
-    light = subject.many.take(whole, connections=CONNECTIONS, seconds=seconds, rate=LIGHT_SHARE * core.per_s)
+    core = before.and_(floor(1, seconds / 2))
+    rate = LIGHT_SHARE * core.per_s
+    paced = floor(1, seconds, 1 / rate - core.seconds / core.signatures)
+    light = subject.many.take(whole, connections=CONNECTIONS, seconds=seconds, rate=rate)
     whole.drain()
-    return Figures(cores, core, many, without, one, light, drained)
+    return Figures(cores, core, paced, many, without, one, light, drained)
+
+
+def _unverified(unverified: Subject, seconds: float) -> Scheduled:
+    found = unverified.post_many(seconds)
+    unverified.whole.drain()
+    return found
