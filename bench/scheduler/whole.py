@@ -14,8 +14,8 @@ from bench.scheduler.target import Drained, Scheduled, Whole, floor
 
 PROCESSES = 20
 CONNECTIONS = 2 * PROCESSES
-CONNECTIONS_OF_ONE = 4
-"""To one process: while one is signed, the next ones are read and checked."""
+CONNECTIONS_OF_ONE = 8
+"""To one process: while some are signed, others wait, are stored, or are on their way."""
 PER_S_MAX = 250
 """Messages a second and core, more than any machine has been seen to sign: a corpus must not end early."""
 LIGHT_SHARE = 0.15

@@ -32,6 +32,7 @@ class Question:
     Attributes:
         tags: for each name, the values that will do.
         first: how many at most.
+        after: the cursor, which is an id, behind which they begin.
         oldest_first: in which order.
     """
 
@@ -40,6 +41,7 @@ class Question:
     recipients: frozenset[str] | None = None
     tags: tuple[tuple[str, frozenset[str]], ...] = ()
     first: int = FIRST
+    after: str | None = None
     oldest_first: bool = False
 
     def admits(self, item: DataItem) -> bool:
@@ -73,6 +75,7 @@ class _Arguments(msgspec.Struct, forbid_unknown_fields=True):
     recipients: Texts = None
     tags: list[_TagFilter] | _TagFilter = msgspec.field(default_factory=list[_TagFilter])
     first: Annotated[int, msgspec.Meta(ge=0)] = FIRST
+    after: str = ""
     sort: Literal["HEIGHT_DESC", "HEIGHT_ASC"] = "HEIGHT_DESC"
 
 
@@ -96,6 +99,7 @@ def read(body: bytes) -> Question:
         recipients=_set(arguments.recipients),
         tags=tuple((each.name, _set(each.values) or frozenset()) for each in filters),
         first=min(arguments.first, FIRST_MAX),
+        after=arguments.after or None,
         oldest_first=arguments.sort == "HEIGHT_ASC",
     )
 

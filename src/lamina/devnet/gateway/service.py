@@ -165,18 +165,22 @@ class GraphQL:
         body = await read_body(scope, receive, QUERY_BYTES_MAX)
         try:
             asked = question.read(body)
+            found = self._find(asked)
         except BadQuestion as fault:
             document: Any = {"errors": [{"message": fault.detail}]}
             await json_response(send, fault.http_status, orjson.dumps(document))
             return
-        found = self._find(asked)
         edges = [{"cursor": each.item.id, "node": self._node(each)} for each in found[: asked.first]]
         page = {"hasNextPage": len(found) > asked.first}
         document = {"data": {"transactions": {"pageInfo": page, "edges": edges}}}
         await json_response(send, 200, orjson.dumps(document))
 
     def _find(self, asked: Question) -> list[Known]:
-        """What is asked for, and one more."""
+        """What is asked for, and one more.
+
+        Raises:
+            BadQuestion: the cursor is of no item that is remembered.
+        """
         if asked.ids is not None:
             ordered = [known for each in asked.ids if (known := self._network.find(each)) is not None]
             ordered.sort(key=lambda known: known.height, reverse=True)
@@ -184,6 +188,11 @@ class GraphQL:
             ordered = list(self._network.newest_first())
         if asked.oldest_first:
             ordered.reverse()
+        if asked.after is not None:
+            ids = [each.item.id for each in ordered]
+            if asked.after not in ids:
+                raise BadQuestion("No item has the cursor of after, or it is forgotten; begin without one")
+            ordered = ordered[ids.index(asked.after) + 1 :]
         return list(islice((each for each in ordered if asked.admits(each.item)), asked.first + 1))
 
     def _node(self, known: Known) -> dict[str, Any]:

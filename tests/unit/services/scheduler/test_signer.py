@@ -69,7 +69,9 @@ async def test_clients_come_before_what_may_wait() -> None:
 async def test_what_is_overdue_gets_every_second_lot() -> None:
     async with signing(1) as signer:
         lot = "c" * LOT_SIGNATURES
-        assert await order_of(signer, 2 * LOT_SIGNATURES + 2, 3, LATE_S) == f"{lot}b{lot}bccb"
+        late = "b" * LOT_SIGNATURES
+        in_turn = f"{lot}{late}{lot}{late}cc"
+        assert await order_of(signer, 2 * LOT_SIGNATURES + 2, 2 * LOT_SIGNATURES, LATE_S) == in_turn
 
 
 @pytest.mark.parametrize("processes", [1, CORES_OF_CLIENTS])

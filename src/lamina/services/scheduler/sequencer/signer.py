@@ -123,10 +123,8 @@ class Signer:
         """Give every process what it can take."""
         self._take_back()
         now_s = asyncio.get_running_loop().time()
-        while (process := self._free()) is not None and (jobs := self._next(process, now_s)) is not None:
-            self._is_their_turn = jobs is self._now
-            if lot := self._lot(jobs):
-                process.ask(lot)
+        while (process := self._free()) is not None and (lot := self._next(process, now_s)):
+            process.ask(lot)
         if self._later and self._look_again is None:
             self._look_again = asyncio.get_running_loop().call_later(CALM_S, self._feed_again)
 
@@ -146,27 +144,18 @@ class Signer:
         up = [process for process in self.processes if process.is_up and len(process.under_way) < AHEAD]
         return min(up, key=lambda process: len(process.under_way), default=None)
 
-    def _next(self, process: SigningProcess, now_s: float) -> deque[Job] | None:
-        """Whose turn it is: clients', but of what is overdue every second one; None where all must wait."""
+    def _next(self, process: SigningProcess, now_s: float) -> Sequence[Job]:
+        """The next lot: of clients, but every second one of what is overdue; empty where all must wait."""
         due = self._later[0].due if self._later else None
         is_overdue = due is not None and due <= now_s
         if self._now and not (is_overdue and self._is_their_turn):
-            return self._now
+            self._is_their_turn = True
+            return _lot(self._now, len(self._now) // len(self.processes))
         # What may wait is never ahead of a client who is about to come.
-        may_wait = not process.under_way and (is_overdue or self._may_sign_later(now_s))
-        return self._later if self._later and may_wait else None
-
-    def _lot(self, jobs: deque[Job]) -> Sequence[Job]:
-        """Take what is asked for together: more the more wait; of what may wait, one."""
-        share = len(jobs) // len(self.processes)
-        room = min(LOT_SIGNATURES, share) if jobs is self._now else 0
-        lot: list[Job] = []
-        while jobs and (not lot or jobs[0].signatures <= room):
-            job = jobs.popleft()
-            if not job.answer.done():
-                lot.append(job)
-                room -= job.signatures
-        return lot
+        if process.under_way or not (is_overdue or self._may_sign_later(now_s)):
+            return ()
+        self._is_their_turn = False
+        return _lot(self._later, LOT_SIGNATURES if is_overdue else 1)
 
     def _has_room(self, now_s: float) -> bool:
         """Whether clients are away, or there are more cores than they need."""
@@ -182,3 +171,15 @@ class Signer:
     def _has_spare(self, kept: int) -> bool:
         busy = sum(bool(process.under_way) for process in self.processes)
         return busy + kept < len(self.processes)
+
+
+def _lot(jobs: deque[Job], signatures: int) -> Sequence[Job]:
+    """Take the first job and what is asked for together with it; what nobody waits for any more is gone."""
+    room = min(signatures, LOT_SIGNATURES)
+    lot: list[Job] = []
+    while jobs and (not lot or jobs[0].signatures <= room):
+        job = jobs.popleft()
+        if not job.answer.done():
+            lot.append(job)
+            room -= job.signatures
+    return lot

@@ -72,32 +72,15 @@ async def measure(database: Database, window: Window, limit: int) -> Extent:
     return Extent(row["count"], row["bytes"])
 
 
-async def index_pages(
+def index_pages(
     database: Database, window: Window, *, limit: int, page_rows: int
 ) -> AsyncIterator[Sequence[Record]]:
     """The messages of a window by nonce without what they say, page by page: ids, time, bytes."""
-    after_nonce, left = -1, limit
-    while left > 0:
-        rows = await database.fetch(
-            "scheduler.list_index",
-            f"""
-            SELECT process_id, nonce, ts, message_id, assignment_id,
-                   octet_length(assignment) + coalesce(octet_length(item), 0) AS bytes
-              FROM scheduler.messages
-             WHERE process_id = $1 AND {_column(window)} > $2 AND {_column(window)} <= $3 AND nonce > $4
-             ORDER BY nonce LIMIT $5
-            """,
-            window.process_id,
-            window.after,
-            window.until,
-            after_nonce,
-            min(left, page_rows),
-        )
-        if not rows:
-            return
-        yield rows
-        left -= len(rows)
-        after_nonce = rows[-1]["nonce"]
+    columns = """
+        process_id, nonce, ts, message_id, assignment_id,
+        octet_length(assignment) + coalesce(octet_length(item), 0) AS bytes
+    """
+    return _page_by_page(_Select(database, "scheduler.list_index", columns, window), limit, page_rows)
 
 
 async def find_bodies(database: Database, index: Sequence[Record]) -> dict[bytes, Record]:
@@ -139,30 +122,47 @@ async def find_at(database: Database, process_id: bytes, nonce: int) -> bytes | 
     )
 
 
-async def pages(
+def pages(
     database: Database, window: Window, *, limit: int, page_rows: int
 ) -> AsyncIterator[Sequence[Record]]:
     """The messages of a window by nonce, page by page."""
-    after_nonce, left = -1, limit
-    while left > 0:
-        rows = await database.fetch(
-            "scheduler.list_messages",
+    columns = "nonce, ts, assignment, item"
+    return _page_by_page(_Select(database, "scheduler.list_messages", columns, window), limit, page_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Select:
+    """What is read of a window, the nonce among it."""
+
+    database: Database
+    name: str
+    columns: str
+    window: Window
+
+    async def after(self, nonce: int, limit: int) -> Sequence[Record]:
+        """Messages with a higher nonce."""
+        window = self.window
+        return await self.database.fetch(
+            self.name,
             f"""
-            SELECT nonce, ts, assignment, item FROM scheduler.messages
+            SELECT {self.columns} FROM scheduler.messages
              WHERE process_id = $1 AND {_column(window)} > $2 AND {_column(window)} <= $3 AND nonce > $4
              ORDER BY nonce LIMIT $5
             """,
             window.process_id,
             window.after,
             window.until,
-            after_nonce,
-            min(left, page_rows),
+            nonce,
+            limit,
         )
-        if not rows:
-            return
+
+
+async def _page_by_page(select: _Select, limit: int, page_rows: int) -> AsyncIterator[Sequence[Record]]:
+    nonce, left = -1, limit
+    while left > 0 and (rows := await select.after(nonce, min(left, page_rows))):
         yield rows
         left -= len(rows)
-        after_nonce = rows[-1]["nonce"]
+        nonce = rows[-1]["nonce"]
 
 
 def _column(window: Window) -> str:
