@@ -13,8 +13,8 @@ from bench.scheduler.target import GATEWAY, POSTGRES, UNIT, Scheduled
 from bench.scheduler.whole import CONNECTIONS_OF_ONE, CORES, PROCESSES, Figures
 
 AIMS = (
-    "The aims are 0.9 for both ratios, an answer within 1.3 signatures at light load, 5,000 messages in less than 1.5 s, "
-    "and at most 5 percent for checking.\n\n"
+    "The aims are 0.9 for both ratios, an answer within 1.3 signatures at light load, 5,000 messages in less "
+    "than 1.5 s, and at most 5 percent for checking.\n\n"
 )
 ROLES = (UNIT, POSTGRES, GATEWAY, "platform", LOAD)
 
