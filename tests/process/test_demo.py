@@ -1,4 +1,4 @@
-"""What README promises a newcomer: the demo and the first transaction, against a running platform."""
+"""What README promises a newcomer: the demo, the first transaction and the first messages, against a running platform."""
 
 import os
 import subprocess
@@ -82,11 +82,23 @@ def test_demo_without_a_platform_says_what_to_do(platform: RunningPlatform) -> N
 
 
 def test_first_transaction_of_the_readme(platform: RunningPlatform) -> None:
-    example = PROJECT_ROOT / "docs" / "examples" / "first_transaction.py"
+    told = _example("first_transaction.py", LEDGER_URL=platform.url)
+    assert "Bob owns [{" in told
+
+
+def test_first_messages_of_the_readme(unit: Unit) -> None:
+    told = _example("first_messages.py", SCHEDULER_URL=unit.url)
+    for nonce, amount in enumerate((3, 5, 8)):
+        assert f"nonce {nonce} says {amount} and is signed by the unit" in told
+
+
+def _example(name: str, **environment: str) -> str:
+    """What an example prints, which stands in the README as it is."""
+    example = PROJECT_ROOT / "docs" / "examples" / name
     assert example.read_text() in (PROJECT_ROOT / "README.md").read_text()
     run = subprocess.run(
-        [sys.executable, example], env={**os.environ, "LEDGER_URL": platform.url},
+        [sys.executable, example], env={**os.environ, **environment},
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert "Bob owns [{" in run.stdout
+    return run.stdout
