@@ -39,7 +39,7 @@ def _rounds(effort: whole.Effort) -> tuple[list[whole.Figures], list[lists.Liste
         subject.warm_up()
         unverified.warm_up()
         rounds = [
-            whole.measure(subject, unverified, effort, is_second=bool(number % 2))
+            whole.measure(subject, unverified, effort, unverified_first=bool(number % 2))
             for number in range(effort.rounds)
         ]
         return rounds, lists.measure(checking, effort.lists)

@@ -38,8 +38,8 @@ class Signed(msgspec.Struct):
         """Microseconds of CPU for a signature."""
         return self.cpu_s / self.signatures * 1e6
 
-    def and_(self, other: "Signed") -> "Signed":
-        """Both together; times are the means of theirs."""
+    def together(self, other: "Signed") -> "Signed":
+        """Both measurements as one; percentiles are the means of theirs, the longest is the longest."""
         mine, others = self.each_ms, other.each_ms
         return Signed(
             self.threads,
@@ -47,7 +47,8 @@ class Signed(msgspec.Struct):
             self.seconds + other.seconds,
             self.cpu_s + other.cpu_s,
             Latency(
-                *(fmean((getattr(mine, part), getattr(others, part))) for part in Latency.__struct_fields__)
+                *(fmean((getattr(mine, part), getattr(others, part))) for part in ("p50", "p90", "p99")),
+                max(mine.max, others.max),
             ),
         )
 

@@ -105,26 +105,26 @@ class Subject:
         return self.many.take(self.whole, connections=CONNECTIONS, seconds=seconds)
 
 
-def measure(subject: Subject, unverified: Subject, effort: Effort, *, is_second: bool) -> Figures:
+def measure(subject: Subject, unverified: Subject, effort: Effort, *, unverified_first: bool) -> Figures:
     """One round; nothing waits in an outbox when a part begins.
 
     Args:
         subject: what is measured.
         unverified: the same without checks of signatures.
         effort: seconds of a part.
-        is_second: of the two, the latter is measured first in every second round.
+        unverified_first: which of the two is measured first.
     """
     whole, seconds = subject.whole, effort.seconds
+    without = _unverified(unverified, seconds) if unverified_first else None
     before = floor(CORES, seconds / 2)
-    without = _unverified(unverified, seconds) if is_second else None
     many = subject.post_many(seconds)
     drained = whole.drain()
+    cores = before.together(floor(CORES, seconds / 2))
     without = without or _unverified(unverified, seconds)
-    cores = before.and_(floor(CORES, seconds / 2))
     before = floor(1, seconds / 2)
     one = subject.one.take(whole, connections=CONNECTIONS_OF_ONE, seconds=seconds)
     whole.drain()
-    core = before.and_(floor(1, seconds / 2))
+    core = before.together(floor(1, seconds / 2))
     rate = LIGHT_SHARE * core.per_s
     paced = floor(1, seconds, 1 / rate - core.seconds / core.signatures)
     light = subject.many.take(whole, connections=CONNECTIONS, seconds=seconds, rate=rate)

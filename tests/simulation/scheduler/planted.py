@@ -155,6 +155,14 @@ def _eager_store(self: Line, submission: Submission, scheduled: Scheduled) -> No
 _line_store = Line._store
 
 
+def _take_backwards(self: Line) -> Sequence[Submission]:
+    """Signs in one go what came last first."""
+    return _take(self)[::-1]
+
+
+_take = Line._take
+
+
 def _hasty_wait(self: Line) -> bool:
     """Looks the head up while something is still under way."""
     return self._under_way > 0 and self._is_careful
@@ -176,6 +184,7 @@ BUGS: dict[str, Callable[[], list[Replacement]]] = {
     "duplicate_check_outside": _duplicates_outside,
     "answer_before_commit": lambda: [(Line, "_store", _eager_store)],
     "head_while_under_way": lambda: [(Line, "_must_wait", _hasty_wait)],
+    "stretch_backwards": lambda: [(Line, "_take", _take_backwards)],
     "no_outbox_row": lambda: _rewritten("INSERT INTO scheduler.outbox", "INSERT INTO nowhere"),
 }
 

@@ -14,6 +14,7 @@ class Profile:
     processes: int = 2
     writers: int = 4
     messages: int = 5
+    queue_max: int = 10_000
     delay_s: float = 0.004
     slow: float = 0.01
     slow_max_s: float = 8.0
@@ -40,6 +41,8 @@ PROFILES = (
     Profile("contended", units=3, processes=1, writers=6, duplicate=0.3),
     Profile("unknown", unknown=0.3, late=0.6, processes=1),
     Profile("crashing", units=3, crash_every_s=0.4, unknown=0.1),
+    Profile("crowded", processes=1, writers=16, messages=2, queue_max=14, unknown=0.1, refused=0.1,
+            hang_up=0.15),
     Profile("clocks", clock_step_every_s=0.2, clock_step_s=50.0, processes=1, writers=6),
     Profile("slow", slow=0.2, slow_signature=0.2, hang_up=0.2, slow_max_s=40.0),
     Profile("storm", units=3, unknown=0.15, refused=0.1, slow=0.05, slow_signature=0.05, hang_up=0.15,

@@ -25,6 +25,7 @@ BROKEN = {
     "duplicate_check_outside": "O",
     "answer_before_commit": "A",
     "head_while_under_way": "F",
+    "stretch_backwards": "F",
     "no_outbox_row": "O",
 }
 

@@ -1,7 +1,7 @@
 """A scheduler unit in the simulator: the production's sequencer on simulated database, signer and clock."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,7 +18,7 @@ from lamina.services.scheduler.settings import SchedulerSettings
 
 EPOCH_S = 1_600_000_000.0
 HEIGHT = 1_500_000
-SETTINGS = SchedulerSettings(batch_max=5)
+BATCH_MAX = 5
 
 
 class ConnectionLost(Exception):
@@ -71,7 +71,7 @@ class Unit:
         self._sequencer = Sequencer(
             cast("Any", SimulatedDatabase(self._server, self._misfortune)),
             cast("Any", SimulatedSigner(self._misfortune)),
-            SETTINGS,
+            SchedulerSettings(batch_max=BATCH_MAX, queue_max=self._misfortune.profile.queue_max),
             lambda: HEIGHT,
             self.clock,
         )
@@ -84,7 +84,7 @@ class Unit:
         for task in list(self._tasks):
             task.cancel()
 
-    async def post(self, posted: Posted, exclude: Sequence[str] = ()) -> bytes:
+    async def post(self, posted: Posted, exclude: tuple[str, ...] = ()) -> bytes:
         """Schedule for a client; one who no longer waits hangs up.
 
         Raises:
@@ -101,7 +101,7 @@ class Unit:
                 raise ConnectionLost from None
             raise
 
-    async def _schedule(self, posted: Posted, exclude: Sequence[str]) -> bytes:
+    async def _schedule(self, posted: Posted, exclude: tuple[str, ...]) -> bytes:
         assert self._sequencer is not None
         submission = Submission(posted.message_id, posted.item, exclude, posted.deep_hashes, posted.payload)
         return await self._sequencer.schedule(posted.process_id, submission)

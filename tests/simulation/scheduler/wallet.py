@@ -48,7 +48,7 @@ class SimulatedSigner:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether so many wait that real threads would have as many waiting as they sign."""
+        """Whether so many wait that real processes would be busy for a while."""
         return self._under_way >= SATURATED
 
     async def assign(self, stretch: Stretch) -> list[Assigned]:

@@ -33,7 +33,7 @@ class Batcher(Generic[T, R]):
         delay_s: how long to let company arrive before a batch starts.
         is_worth_delay: whether company is about to come, asked after each arrival; a batch that need not
             wait for any starts at once.
-        queue_max: waiting items beyond which `submit` refuses.
+        queue_max: waiting items beyond which more are refused.
         concurrency: batches under way at once.
         patience_s: seconds a submitter waits for its result; for ever when absent. What it waited for goes
             on and may still happen.
@@ -77,7 +77,7 @@ class Batcher(Generic[T, R]):
         return await self.offer(item)
 
     def offer(self, item: T) -> "asyncio.Future[R]":
-        """What the item's result will be in; an error of `submit` is its exception."""
+        """The future of the item's result; it fails as `submit` does."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         if len(self._waiting) >= self._queue_max:

@@ -280,7 +280,7 @@ class SchedulerSettings(Section):
     upload_wait_max_s: Seconds = setting(
         60.0,
         unit="s",
-        doc="How long bundles wait while clients post; then they get every second turn.",
+        doc="How long bundles wait while clients post; then as many are signed as messages.",
     )
 
 

@@ -42,7 +42,7 @@ async def signing(processes: int) -> AsyncIterator[Signer]:
 
 
 async def order_of(signer: Signer, clients: int, bundles: int, within_s: float) -> str:
-    """The order in which clients' (c) and the outbox's (b) drafts are signed, a client's first."""
+    """The order in which clients' assignments (c) and the outbox's bundles (b) are signed, a client's first."""
     order: list[str] = []
 
     async def client() -> None:
@@ -72,6 +72,31 @@ async def test_what_is_overdue_gets_every_second_lot() -> None:
         late = "b" * LOT_SIGNATURES
         in_turn = f"{lot}{late}{lot}{late}cc"
         assert await order_of(signer, 2 * LOT_SIGNATURES + 2, 2 * LOT_SIGNATURES, LATE_S) == in_turn
+
+
+async def test_what_is_overdue_gets_no_more_signatures_than_clients() -> None:
+    async with signing(1) as signer:
+        waiting = [asyncio.create_task(signer.sign_later(Draft(), LATE_S)) for _ in range(40)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        before = sum(bundle.done() for bundle in waiting)
+        for _ in range(10):
+            await signer.assign(stretch())
+        signed = sum(bundle.done() for bundle in waiting) - before
+        for bundle in waiting:
+            bundle.cancel()
+    assert 5 <= signed <= 15
+
+
+async def test_bundles_that_nobody_wants_any_more_keep_no_client_waiting() -> None:
+    async with signing(1) as signer:
+        await signer.assign(stretch())
+        bundles = [asyncio.create_task(signer.sign_later(Draft(), LATE_S)) for _ in range(9)]
+        await asyncio.sleep(0)
+        clients = [asyncio.create_task(signer.assign(stretch())) for _ in range(3)]
+        await asyncio.sleep(0)
+        for bundle in bundles:
+            bundle.cancel()
+        await asyncio.gather(*clients)
 
 
 @pytest.mark.parametrize("processes", [1, CORES_OF_CLIENTS])

@@ -72,7 +72,7 @@ class Query:
         return int(text)
 
 
-def excluded(asked: Query, count_max: int) -> list[str]:
+def excluded(asked: Query, count_max: int) -> tuple[str, ...]:
     """The fields that readers of an assignment are asked to leave out, as the client wrote them.
 
     Raises:
@@ -80,7 +80,7 @@ def excluded(asked: Query, count_max: int) -> list[str]:
     """
     text = asked.text("exclude")
     if text is None:
-        return []
+        return ()
     if text.count(",") >= count_max:
         raise SchedulerError(f"exclude has more than {count_max} values; name fewer fields")
-    return text.split(",")
+    return tuple(text.split(","))

@@ -71,12 +71,12 @@ class Assigned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     item: bytes
 
 
-def assign(stretch: Stretch, signer: Signer) -> list[Assigned]:
+def assign(stretch: Stretch, wallet: Signer) -> list[Assigned]:
     """Sign a stretch, each assignment on top of the one before it; as long as that many signatures take."""
     head, assigned = stretch.head, list[Assigned]()
     for order in stretch.orders:
         at = place(stretch.process_id, head, stretch.now_ms, stretch.block_height)
-        signed = sign(draft(at, order.message_id, order.exclude), signer)
+        signed = sign(draft(at, order.message_id, order.exclude), wallet)
         head = Head(at.nonce, signed.id_bytes, at.hash_chain, at.ts)
         assigned.append(Assigned(head, signed.to_bytes()))
     return assigned

@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-
-import structlog
+from typing import Literal
 
 from lamina.kernel.clock import Clock
 from lamina.kernel.errors import LaminaError
@@ -22,8 +21,6 @@ from lamina.services.scheduler.model.scheduled import Scheduled
 from lamina.services.scheduler.rules.assignment import Assigned, Order, Stretch
 from lamina.services.scheduler.sequencer.signer import LOT_SIGNATURES, Signer
 from lamina.services.scheduler.store.writes import Outcome
-
-_log = structlog.get_logger("lamina.scheduler")
 
 CAREFUL_S = 1.0
 """After another unit was faster, so long nothing is built on what is not stored."""
@@ -45,7 +42,7 @@ class Submission:
 
     message_id: bytes
     item: bytes | None
-    exclude: Sequence[str] = ()
+    exclude: tuple[str, ...] = ()
     deep_hashes: tuple[bytes, ...] = ()
     payload: bytes | None = None
     since: float | None = field(default_factory=time.perf_counter)
@@ -114,7 +111,7 @@ class Line:
         return self._under_way > 0 and (self._head is None or self._is_careful)
 
     def _take(self) -> Sequence[Submission]:
-        """What is signed next in one go: half of what waits: the rest follows while it is stored."""
+        """What is signed next in one go: half of what waits, as the rest can follow while that is stored."""
         count = 1 if self._is_careful else min(LOT_SIGNATURES, (len(self._waiting) + 1) // 2)
         taken = [self._waiting.popleft() for _ in range(count)]
         return [submission for submission in taken if not submission.done.done()]
@@ -151,7 +148,7 @@ class Line:
         now_ms = int(means.clock.time() * 1000)
         if now_ms < self._head.ts - means.clock_lag_ms:
             raise ClockBehind(f"The clock is {self._head.ts - now_ms} ms behind this process's last message")
-        orders = tuple(Order(each.message_id, tuple(each.exclude)) for each in taken)
+        orders = tuple(Order(each.message_id, each.exclude) for each in taken)
         return await means.signer.assign(
             Stretch(self._process_id, self._head, now_ms, means.block_height(), orders)
         )
@@ -173,34 +170,18 @@ class Line:
         self._means.store(scheduled).add_done_callback(partial(self._end, submission, scheduled))
 
     def _end(self, submission: Submission, scheduled: Scheduled, stored: "asyncio.Future[Outcome]") -> None:
-        """What became of it; then whatever waited for that."""
+        """Answer, or build again what was built on a head that moved; then go on with what waited."""
         self._under_way -= 1
-        try:
-            outcome = stored.result()
-        except RowsRefused:
-            # Alone and refused: another unit stored the same message between our look and our insert.
-            outcome = "exists"
-        except LaminaError as failure:
-            SAVE_FAILURES.inc()
+        outcome = _outcome(stored)
+        if outcome != "stored":
             self._head = None
-            _fail(submission, failure)
-            self._go_on()
-            return
-        if outcome == "stored":
-            if not submission.done.done():
-                submission.done.set_result(scheduled.head.assignment_id or b"")
-        else:
-            self._head = None
-            self._refuse(submission, scheduled.head.nonce, outcome)
+        if outcome == "moved":
+            self._failed.append((scheduled.head.nonce, submission))
+        elif isinstance(outcome, LaminaError):
+            _fail(submission, outcome)
+        elif not submission.done.done():
+            submission.done.set_result(scheduled.head.assignment_id or b"")
         self._go_on()
-
-    def _refuse(self, submission: Submission, nonce: int, outcome: Outcome) -> None:
-        if outcome == "exists":
-            _fail(submission, MessageExists())
-        elif outcome == "said":
-            _fail(submission, MessageExists("Deep hash"))
-        else:
-            self._failed.append((nonce, submission))
 
     def _try_again(self) -> None:
         """Put back, in their old order, what was built on a head that is not there.
@@ -218,3 +199,18 @@ class Line:
 def _fail(submission: Submission, failure: LaminaError) -> None:
     if not submission.done.done():
         submission.done.set_exception(failure)
+
+
+def _outcome(stored: "asyncio.Future[Outcome]") -> Literal["stored", "moved"] | LaminaError:
+    """What became of an assignment: it is stored, its head had moved on, or this is its client's answer."""
+    try:
+        outcome = stored.result()
+    except RowsRefused:
+        # Alone and refused: another unit stored the same message between our look and our insert.
+        return MessageExists()
+    except LaminaError as failure:
+        SAVE_FAILURES.inc()
+        return failure
+    if outcome == "exists":
+        return MessageExists()
+    return MessageExists("Deep hash") if outcome == "said" else outcome

@@ -1,11 +1,14 @@
 """Signatures by the wallet, by a process for every core; what a client waits for comes first."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from math import inf
 from types import TracebackType
 from typing import cast
+
+import msgspec
 
 from lamina.formats.ans104.signed_item import Draft, SignedItem, prepare
 from lamina.formats.ans104.wallet import Wallet
@@ -72,13 +75,14 @@ class Signer:
         self._count = Count(SIGNATURES)
         self._now: deque[Job] = deque()
         self._later: deque[Job] = deque()
-        self._is_their_turn = False
+        self._wanted = 0
+        self._owed = 0
         self._look_again: asyncio.TimerHandle | None = None
 
     @property
     def is_saturated(self) -> bool:
-        """Whether as many clients wait for their signature as can be made at once."""
-        return len(self._now) >= len(self.processes)
+        """Whether clients wait for more signatures than keep every process busy for a while."""
+        return self._wanted > AHEAD * len(self.processes)
 
     async def room(self, within_s: float) -> bool:
         """Wait until clients leave room for what nobody waits for, at most so many seconds.
@@ -95,10 +99,15 @@ class Signer:
 
     async def assign(self, stretch: Stretch) -> Sequence[Assigned]:
         """Make the assignments that clients wait for."""
-        return cast("list[Assigned]", await self._ask(self._now, stretch, len(stretch.orders), None))
+        signatures = len(stretch.orders)
+        self._wanted += signatures
+        try:
+            return cast("list[Assigned]", await self._ask(self._now, stretch, signatures, None))
+        finally:
+            self._wanted -= signatures
 
     async def sign_later(self, draft: Draft, within_s: float) -> SignedItem:
-        """Sign when clients leave room for it; or, after that time, with every second lot.
+        """Sign when clients leave room for it; after that time, as often as clients get signatures.
 
         Args:
             draft: what is said.
@@ -112,10 +121,16 @@ class Signer:
         return unsigned.signed(cast("bytes", await self._ask(self._later, unsigned.message, 1, due)))
 
     async def _ask(self, jobs: deque[Job], asked: Asked, signatures: int, due: float | None) -> Answer:
-        job = Job(asked, signatures, due, asyncio.get_running_loop().create_future())
+        request = msgspec.msgpack.encode(asked)
+        job = Job(request, signatures, due, asyncio.get_running_loop().create_future())
         jobs.append(job)
         self._feed()
-        answer = await job.answer
+        try:
+            answer = await job.answer
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):  # then a process has it
+                jobs.remove(job)
+            raise
         self._count.add(signatures)
         return answer
 
@@ -137,7 +152,8 @@ class Signer:
         for process in self.processes:
             while process.under_way and not process.is_up:
                 for job in reversed(process.under_way.pop()):
-                    (self._now if job.due is None else self._later).appendleft(job)
+                    if not job.answer.done():
+                        (self._now if job.due is None else self._later).appendleft(job)
 
     def _free(self) -> SigningProcess | None:
         """The process with the least to do that can take more."""
@@ -145,17 +161,19 @@ class Signer:
         return min(up, key=lambda process: len(process.under_way), default=None)
 
     def _next(self, process: SigningProcess, now_s: float) -> Sequence[Job]:
-        """The next lot: of clients, but every second one of what is overdue; empty where all must wait."""
+        """The next lot: clients', and after each as many of what is overdue; empty where all must wait."""
         due = self._later[0].due if self._later else None
         is_overdue = due is not None and due <= now_s
-        if self._now and not (is_overdue and self._is_their_turn):
-            self._is_their_turn = True
-            return _lot(self._now, len(self._now) // len(self.processes))
+        if self._now and not (is_overdue and self._owed):
+            lot = _lot(self._now, len(self._now) // len(self.processes))
+            self._owed = sum(job.signatures for job in lot)
+            return lot
         # What may wait is never ahead of a client who is about to come.
-        if process.under_way or not (is_overdue or self._may_sign_later(now_s)):
+        if not self._later or process.under_way or not (is_overdue or self._may_sign_later(now_s)):
             return ()
-        self._is_their_turn = False
-        return _lot(self._later, LOT_SIGNATURES if is_overdue else 1)
+        lot = _lot(self._later, self._owed if is_overdue else 1)
+        self._owed = 0
+        return lot
 
     def _has_room(self, now_s: float) -> bool:
         """Whether clients are away, or there are more cores than they need."""
@@ -174,12 +192,10 @@ class Signer:
 
 
 def _lot(jobs: deque[Job], signatures: int) -> Sequence[Job]:
-    """Take the first job and what is asked for together with it; what nobody waits for any more is gone."""
+    """Take the first job, and with it what is asked for together."""
     room = min(signatures, LOT_SIGNATURES)
     lot: list[Job] = []
     while jobs and (not lot or jobs[0].signatures <= room):
-        job = jobs.popleft()
-        if not job.answer.done():
-            lot.append(job)
-            room -= job.signatures
+        lot.append(jobs.popleft())
+        room -= lot[-1].signatures
     return lot

@@ -35,13 +35,13 @@ class Job:
     """What is to be signed.
 
     Attributes:
-        asked: what.
+        request: what is `Asked`, in MessagePack.
         signatures: how many are needed for it.
         due: when, by the loop's clock, it no longer waits for clients; None where a client waits for it.
         answer: gets what is asked.
     """
 
-    asked: Asked
+    request: bytes
     signatures: int
     due: float | None
     answer: "asyncio.Future[Answer]" = field(repr=False)
@@ -96,7 +96,7 @@ class SigningProcess(asyncio.Protocol):
         """Let it sign; only while it is up."""
         assert self._transport is not None
         self.under_way.append(lot)
-        self._transport.write(framed(msgspec.msgpack.encode([job.asked for job in lot])))
+        self._transport.write(framed(msgspec.msgpack.encode([msgspec.Raw(job.request) for job in lot])))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the key first."""
