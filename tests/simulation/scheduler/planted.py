@@ -119,6 +119,8 @@ def _compared_before_the_lock() -> list[Replacement]:
 def _duplicates_outside() -> list[Replacement]:
     """Looks for the same message before the transaction, without an index to fall back on."""
 
+    tasks: set[asyncio.Task[None]] = set()
+
     async def look_then_store(self: Sequencer, scheduled: Scheduled, told: "asyncio.Future[Outcome]") -> None:
         try:
             async with self._database.transaction("scheduler.find_message") as cx:
@@ -131,7 +133,9 @@ def _duplicates_outside() -> list[Replacement]:
 
     def store(self: Sequencer, scheduled: Scheduled) -> "asyncio.Future[Outcome]":
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        told.task = asyncio.create_task(look_then_store(self, scheduled, told))  # type: ignore[attr-defined]
+        looking = asyncio.create_task(look_then_store(self, scheduled, told))
+        tasks.add(looking)
+        looking.add_done_callback(tasks.discard)
         return told
 
     async def nothing(cx: object, scheduled: object) -> set[bytes]:
