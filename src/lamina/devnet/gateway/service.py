@@ -189,10 +189,11 @@ class GraphQL:
         if asked.oldest_first:
             ordered.reverse()
         if asked.after is not None:
-            ids = [each.item.id for each in ordered]
-            if asked.after not in ids:
+            last = self._network.find(asked.after)
+            places = [place for place, each in enumerate(ordered) if each is last]
+            if not places:
                 raise BadQuestion("No item has the cursor of after, or it is forgotten; begin without one")
-            ordered = ordered[ids.index(asked.after) + 1 :]
+            ordered = ordered[places[0] + 1 :]
         return list(islice((each for each in ordered if asked.admits(each.item)), asked.first + 1))
 
     def _node(self, known: Known) -> dict[str, Any]:

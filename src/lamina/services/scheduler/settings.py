@@ -241,7 +241,7 @@ class SchedulerSettings(Section):
     commit_delay_s: Seconds = setting(
         0.05,
         unit="s",
-        doc="How long a commit waits for more assignments while more messages wait than are being signed.",
+        doc="How long a commit waits for more assignments while more than two messages for each signer wait.",
     )
     clock_lag_s: Seconds = setting(
         60.0, unit="s", doc="A clock further behind a process's last timestamp refuses to write."

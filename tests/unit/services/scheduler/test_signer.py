@@ -87,16 +87,20 @@ async def test_what_is_overdue_gets_no_more_signatures_than_clients() -> None:
     assert 5 <= signed <= 15
 
 
-async def test_bundles_that_nobody_wants_any_more_keep_no_client_waiting() -> None:
-    async with signing(1) as signer:
-        await signer.assign(stretch())
-        bundles = [asyncio.create_task(signer.sign_later(Draft(), LATE_S)) for _ in range(9)]
-        await asyncio.sleep(0)
-        clients = [asyncio.create_task(signer.assign(stretch())) for _ in range(3)]
-        await asyncio.sleep(0)
-        for bundle in bundles:
-            bundle.cancel()
-        await asyncio.gather(*clients)
+async def test_nothing_is_signed_for_bundles_that_nobody_wants_any_more() -> None:
+    signer = Signer(wallet(), 1)
+    [process] = signer.processes
+    bundles = [asyncio.create_task(signer.sign_later(Draft(), LATE_S)) for _ in range(9)]
+    client = asyncio.create_task(signer.assign(stretch()))
+    await asyncio.sleep(0)
+    for bundle in bundles:
+        bundle.cancel()
+    await asyncio.wait(bundles)
+    running = asyncio.create_task(process.run())
+    await client
+    assert not process.under_way
+    running.cancel()
+    await asyncio.wait([running])
 
 
 @pytest.mark.parametrize("processes", [1, CORES_OF_CLIENTS])
